@@ -1,0 +1,1 @@
+"""Browser sessions as durable, queryable Dagster data assets."""

@@ -1,0 +1,1 @@
+"""One row per step and per session, made from the store."""

@@ -1,0 +1,1 @@
+"""How steps come to be: scenarios, sources, the collector."""

@@ -1,0 +1,1 @@
+"""Real browsers: launching, acting, settling, capturing."""

@@ -1,0 +1,101 @@
+"""One local Chromium, started when first needed, shared by sessions, and always ended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any, Self
+
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+from playwright.async_api import Error as PlaywrightError
+
+from checkpoint_assets.collection.browser.chromium import find_chromium, launch_arguments
+from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.config import Settings
+from checkpoint_assets.model.errors import BrowserUnavailable, DataCollectionError
+
+
+class LocalChromium:
+    """A browser of our own. Use it as an async context manager, inside one event loop.
+
+    It starts with the first context and is started anew after a crash. Interrupt signals are left
+    to the program: it ends sessions in order, and the browser after them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._playwright: Playwright | None = None
+        self._browser: Browser | None = None
+        self._starting = asyncio.Lock()
+
+    @property
+    def version(self) -> str | None:
+        """The browser's version, once it runs."""
+        return self._browser.version if self._browser else None
+
+    async def new_context(self, **options: Any) -> BrowserContext:
+        """A fresh context: no cookies, no permissions, no downloads. Starts the browser if need be.
+
+        Raises ``BrowserUnavailable`` if there is none to start, or it does not start.
+        """
+        browser = await self._running()
+        return await within(
+            self._settings.timeouts.launch,
+            browser.new_context(accept_downloads=False, service_workers="block", **options),
+            "opening a browser context",
+        )
+
+    async def _running(self) -> Browser:
+        async with self._starting:
+            if self._browser is not None and self._browser.is_connected():
+                return self._browser
+            await self._stop()
+            executable = find_chromium(self._settings.chromium)
+            try:
+                self._playwright = await within(
+                    self._settings.timeouts.launch,
+                    async_playwright().start(),
+                    "starting Playwright",
+                )
+                self._browser = await within(
+                    self._settings.timeouts.launch,
+                    self._playwright.chromium.launch(
+                        executable_path=executable,
+                        headless=self._settings.headless,
+                        args=launch_arguments(self._settings.chromium_arguments),
+                        handle_sigint=False,
+                        handle_sigterm=False,
+                        handle_sighup=False,
+                    ),
+                    f"starting {executable}",
+                )
+            except DataCollectionError as err:
+                await self._stop()
+                raise BrowserUnavailable(
+                    f"{executable} does not start: {err.message}",
+                    hint="start it by hand to see what it says; CHECKPOINT_CHROMIUM names another",
+                ) from err
+            return self._browser
+
+    async def _stop(self) -> None:
+        browser, self._browser = self._browser, None
+        playwright, self._playwright = self._playwright, None
+        # A browser that is hung or gone answers nothing; ending the driver ends it all the same.
+        with contextlib.suppress(DataCollectionError, PlaywrightError):
+            if browser is not None:
+                await within(self._settings.timeouts.close, browser.close(), "closing the browser")
+        if playwright is not None:
+            with contextlib.suppress(DataCollectionError, PlaywrightError):
+                await within(
+                    self._settings.timeouts.close, playwright.stop(), "stopping Playwright"
+                )
+
+    async def close(self) -> None:
+        """End the browser. Safe to call twice."""
+        await asyncio.shield(asyncio.ensure_future(self._stop()))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,167 @@
+"""A data source over a local Chromium: does a scenario's steps, and yields each one captured."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from playwright.async_api import BrowserContext
+from playwright.async_api import Error as PlaywrightError
+
+from checkpoint_assets.collection.browser.local_chromium import LocalChromium
+from checkpoint_assets.collection.browser.step_runner import CapturedStep, StepRunner
+from checkpoint_assets.collection.redaction import Redactor
+from checkpoint_assets.collection.scenario import Scenario
+from checkpoint_assets.collection.steps import Goto, Step
+from checkpoint_assets.config import Settings
+from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import DataCollectionError
+from checkpoint_assets.model.records import CollectedData
+from checkpoint_assets.runtime.cleanup import to_the_end
+
+# Captured whatever else is left out: a step without them would say nothing.
+ALWAYS = frozenset({Artifact.ACTION, Artifact.METADATA})
+
+
+class LocalBrowserSource:
+    """Runs one scenario in a context of its own. Keeps the contract of ``IDataSource``.
+
+    The browser goes on while pictures are encoded and the consumer stores: at most
+    ``settings.queued_steps`` captured steps wait, then the browser does.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        browser: LocalChromium,
+        settings: Settings,
+        *,
+        site_url: str | None = None,
+        secrets: Mapping[str, str] | None = None,
+        artifacts: Collection[Artifact] = tuple(Artifact),
+        clock: Clock = system_clock,
+    ) -> None:
+        self._scenario = scenario
+        self._browser = browser
+        self._settings = settings
+        self._site_url = site_url
+        self._secrets = dict(secrets or {})
+        self._artifacts = frozenset(artifacts)
+        self._clock = clock
+        self._context: BrowserContext | None = None
+        self._runner: StepRunner | None = None
+        self._encoders: ThreadPoolExecutor | None = None
+        self._stream: AsyncGenerator[CollectedData, None] | None = None
+
+    def get_source_id(self) -> str:
+        return f"local:{self._scenario.name}"
+
+    async def connect(self) -> None:
+        self._context = await self._browser.new_context(**self._context_options())
+        self._encoders = ThreadPoolExecutor(
+            self._settings.encode_threads, thread_name_prefix="checkpoint-encode"
+        )
+        try:
+            self._runner = await StepRunner.open(
+                self._context,
+                self._settings,
+                base_url=self._base_url(),
+                allowed=self._allowed(),
+                secrets=self._secrets,
+                redactor=Redactor(self._secrets.values()),
+                encoders=self._encoders,
+                clock=self._clock,
+            )
+        except PlaywrightError as err:
+            raise DataCollectionError(f"the page could not be opened: {err.message}") from err
+
+    async def disconnect(self) -> None:
+        context, self._context, self._runner = self._context, None, None
+        if context is not None:
+            # A browser that is gone has closed its contexts already.
+            with contextlib.suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(self._settings.timeouts.close):
+                    await context.close()
+        if self._encoders is not None:
+            self._encoders.shutdown(wait=False, cancel_futures=True)
+            self._encoders = None
+
+    async def collect(self) -> CollectedData:
+        if self._stream is None:
+            self._stream = self.collect_stream()
+        return await anext(self._stream)
+
+    async def collect_stream(self) -> AsyncGenerator[CollectedData, None]:
+        queue: asyncio.Queue[asyncio.Future[CapturedStep] | None] = asyncio.Queue(
+            self._settings.queued_steps
+        )
+        producer = asyncio.ensure_future(self._produce(queue))
+        try:
+            while (captured := await queue.get()) is not None:
+                yield self._collected(await captured)
+            await producer  # raises what ended the scenario early
+        finally:
+            producer.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DataCollectionError):
+                await to_the_end(producer)
+
+    async def _produce(self, queue: asyncio.Queue[asyncio.Future[CapturedStep] | None]) -> None:
+        if self._runner is None:
+            raise DataCollectionError("the source is not connected", hint="call connect() first")
+        try:
+            for ordinal, step in enumerate(self._steps(), start=1):
+                kept = self._scenario.collect.keeps(ordinal, step.kind)
+                run = await self._runner.run(
+                    step,
+                    ordinal,
+                    artifacts=self._artifacts if kept else self._artifacts & ALWAYS,
+                    full_page=self._scenario.collect.full_page,
+                )
+                await queue.put(run.captured)
+                if run.error is not None:
+                    raise run.error
+        finally:
+            await queue.put(None)
+
+    def _steps(self) -> list[Step]:
+        """The scenario's steps; its start page is opened first if they do not begin with a page."""
+        steps = list(self._scenario.steps)
+        if isinstance(steps[0], Goto):
+            return steps
+        return [Goto(url=self._base_url(), line=steps[0].line), *steps]
+
+    def _base_url(self) -> str:
+        start = self._scenario.start_url or "/"
+        return urljoin(self._site_url, start) if self._site_url else start
+
+    def _allowed(self) -> frozenset[str]:
+        """The private ``host:port`` pairs that this session may open."""
+        both = set(self._scenario.allow_private) & set(self._settings.allow_private)
+        return frozenset(both | ({urlsplit(self._site_url).netloc} if self._site_url else set()))
+
+    def _context_options(self) -> dict[str, Any]:
+        scenario = self._scenario
+        viewport = scenario.viewport
+        options: dict[str, Any] = {
+            "viewport": {"width": viewport.width, "height": viewport.height},
+            "locale": scenario.locale,
+            "timezone_id": scenario.timezone,
+            "extra_http_headers": scenario.headers(self._secrets) or None,
+        }
+        return {name: value for name, value in options.items() if value is not None}
+
+    def _collected(self, step: CapturedStep) -> CollectedData:
+        return CollectedData(
+            source_id=self.get_source_id(),
+            timestamp=step.timestamp,
+            data_format="checkpoint/step",
+            collection_method="cdp",
+            raw_data=step.artifacts.get(Artifact.HTML, b""),
+            metadata={"step_id": step.step_id, "action": step.action, "page": step.page},
+            artifacts=step.artifacts,
+        )

@@ -1,0 +1,188 @@
+"""One step: find the target, act, let the page settle, capture it; then encode off the path."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from playwright.async_api import BrowserContext, Page
+
+from checkpoint_assets.collection.action_record import ActionRecord
+from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
+from checkpoint_assets.collection.browser.page_actions import PageActions
+from checkpoint_assets.collection.browser.page_capture import Observation, PageCapture
+from checkpoint_assets.collection.browser.page_log import PageLog
+from checkpoint_assets.collection.browser.screenshot import encode_screenshot
+from checkpoint_assets.collection.browser.settling import Settle, Settling
+from checkpoint_assets.collection.redaction import MASK, Redactor
+from checkpoint_assets.collection.steps import Step
+from checkpoint_assets.config import Settings
+from checkpoint_assets.model.clock import Clock, isoformat
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import BrowserCrashed, DataCollectionError, InvalidScreenshot
+from checkpoint_assets.model.ids import step_id
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedStep:
+    """A step ready to be stored. ``action`` and ``page`` are redacted, plain JSON."""
+
+    step_id: str
+    timestamp: datetime
+    action: dict[str, Any]
+    page: dict[str, Any]
+    artifacts: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A step that was done: the capture, being encoded, and what went wrong, if anything."""
+
+    captured: asyncio.Future[CapturedStep]
+    error: DataCollectionError | None
+
+
+class StepRunner:
+    """Does steps on one page."""
+
+    def __init__(
+        self,
+        page: Page,
+        world: IsolatedWorld,
+        actions: PageActions,
+        capture: PageCapture,
+        settings: Settings,
+        redactor: Redactor,
+        encoders: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> None:
+        self._page = page
+        self._actions = actions
+        self._capture = capture
+        self._settling = Settling(page, world)
+        self._log = PageLog(page)
+        self._settings = settings
+        self._redactor = redactor
+        self._encoders = encoders
+        self._clock = clock
+
+    @classmethod
+    async def open(
+        cls,
+        context: BrowserContext,
+        settings: Settings,
+        *,
+        base_url: str,
+        allowed: frozenset[str],
+        secrets: Mapping[str, str],
+        redactor: Redactor,
+        encoders: ThreadPoolExecutor,
+        clock: Clock,
+    ) -> Self:
+        """A runner on a new page of the context. Raises ``DataCollectionError``."""
+        seconds = settings.timeouts.launch
+        page = await within(seconds, context.new_page(), "opening a page")
+        cdp = await within(seconds, context.new_cdp_session(page), "opening a CDP session")
+        world = IsolatedWorld(cdp)
+        actions = PageActions(page, settings, base_url=base_url, allowed=allowed, secrets=secrets)
+        capture = PageCapture(cdp, world, deadline=settings.timeouts.capture)
+        return cls(page, world, actions, capture, settings, redactor, encoders, clock)
+
+    async def run(
+        self, step: Step, ordinal: int, *, artifacts: Collection[Artifact], full_page: bool
+    ) -> Run:
+        """Do the step and capture what came of it, also when the action failed."""
+        wanted = sorted(str(artifact) for artifact in artifacts)
+        screenshot = Artifact.SCREENSHOT in artifacts
+        now = self._clock.now()
+        record = ActionRecord(step.kind, ordinal, isoformat(now), label=step.label)
+        record.url_before = self._page.url
+        error = await self._act(step, record)
+        settle = await self._settling.settle(self._settings.timeouts.settle)
+        record.milliseconds["settle"] = settle.ms
+        record.url_after = self._page.url
+        observation: Observation | None = None
+        if not isinstance(error, BrowserCrashed) and not self._page.url.startswith("chrome-error:"):
+            started = time.monotonic()
+            try:
+                observation = await self._capture.capture(
+                    screenshot=screenshot, full_page=full_page
+                )
+            except DataCollectionError as err:
+                error = error or err
+            record.milliseconds["capture"] = _since(started)
+        if error is not None:
+            record.outcome = "failed"
+            record.error = {"type": type(error).__name__, "message": error.message}
+        encoding = asyncio.get_running_loop().run_in_executor(
+            self._encoders, self._finish, now, record, settle, observation, self._log.take(), wanted
+        )
+        return Run(encoding, _placed(error, step, ordinal))
+
+    async def _act(self, step: Step, record: ActionRecord) -> DataCollectionError | None:
+        self._settling.begin()
+        try:
+            await self._actions.perform(step, record)
+        except DataCollectionError as err:
+            if self._log.crashed:
+                return BrowserCrashed("the page's renderer crashed")
+            return err
+        return None
+
+    def _finish(
+        self,
+        timestamp: datetime,
+        record: ActionRecord,
+        settle: Settle,
+        observation: Observation | None,
+        log: dict[str, Any],
+        wanted: list[str],
+    ) -> CapturedStep:
+        """Mask, encode and redact; runs in a thread."""
+        redact = self._redactor
+        page: dict[str, Any] = {"settle": settle.to_dict(), "artifacts": wanted, **log}
+        artifacts: dict[str, bytes] = {}
+        if observation is not None:
+            page |= observation.facts
+            if Artifact.HTML in wanted:
+                artifacts[Artifact.HTML] = redact.text(observation.html).encode()
+            if observation.png:
+                try:
+                    scroll = (0, 0)
+                    picture = encode_screenshot(
+                        observation.png, observation.masks, scale=observation.scale, offset=scroll
+                    )
+                except InvalidScreenshot as err:
+                    # The page is kept; the step says that its picture is not there, and why.
+                    page["incomplete"] = f"no screenshot: {err.message}"
+                else:
+                    artifacts[Artifact.SCREENSHOT] = picture.webp
+                    page["screenshot"] = {"width": picture.width, "height": picture.height}
+        action = redact.json(record.to_dict())
+        if record.secret is not None:
+            action["value"] = MASK
+        return CapturedStep(
+            step_id(record.ordinal, record.kind), timestamp, action, redact.json(page), artifacts
+        )
+
+
+def _since(started: float) -> float:
+    return round((time.monotonic() - started) * 1000, 1)
+
+
+def _placed(
+    error: DataCollectionError | None, step: Step, ordinal: int
+) -> DataCollectionError | None:
+    """The error with the place in the scenario in front of its message."""
+    if error is None:
+        return None
+    where = f"line {step.line}, " if step.line else ""
+    placed = type(error)(f"{where}step {ordinal} ({step.kind}): {error.message}", hint=error.hint)
+    placed.__cause__ = error
+    return placed

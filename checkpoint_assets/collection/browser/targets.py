@@ -1,0 +1,120 @@
+"""Finding the element that a step names, and writing down what it was before the action."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import FrameLocator, Locator, Page
+
+from checkpoint_assets.collection.browser.deadline import translate
+from checkpoint_assets.model.errors import BrowserCrashed, ElementNotFound
+
+_PAUSE = 0.1
+# More matches than this are not looked at one by one for a visible one.
+_MOST = 20
+
+# Only reads. Text of private parts and values of fields stay in the page.
+_DESCRIBE = """element => {
+  const attributes = {};
+  for (const {name, value} of element.attributes) {
+    if (!/^(value|style|srcdoc)$/.test(name) && value.length <= 500) attributes[name] = value;
+  }
+  const secret = element.closest('[data-private]') !== null;
+  return {
+    tag: element.localName,
+    attributes,
+    text: secret ? '********' : (element.innerText || '').trim().slice(0, 200),
+    private: secret || element.type === 'password',
+  };
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The element a step acts on: the selector that found it, and how many matched."""
+
+    locator: Locator
+    selector: str
+    matches: int
+
+
+async def find_target(
+    page: Page,
+    selectors: Sequence[str],
+    frames: Sequence[str],
+    seconds: float,
+    *,
+    must_be_visible: bool = True,
+) -> Target:
+    """The first visible match of the first selector that has one, waiting until there is one.
+
+    Open shadow roots are pierced; ``frames`` are selectors of nested iframes, outermost first.
+    Raises ``ElementNotFound`` with what was tried, ``BrowserCrashed`` if the page is gone.
+    """
+    scope = in_frames(page, frames)
+    deadline = time.monotonic() + seconds
+    seen: dict[str, int] = {}
+    while True:
+        for selector in selectors:
+            try:
+                found = await _visible(scope.locator(selector), must_be_visible)
+            except PlaywrightError as err:
+                translated = translate(err, f"looking for {selector!r}")
+                if isinstance(translated, BrowserCrashed):
+                    raise translated from err
+                if "frame" in err.message.lower() and "selector" not in err.message.lower():
+                    continue  # the frame is just being replaced
+                raise ElementNotFound(
+                    f"the selector {selector!r} is not valid: {err.message}"
+                ) from err
+            seen[selector] = max(seen.get(selector, 0), found[1])
+            if found[0] is not None:
+                return Target(found[0], selector, found[1])
+        if time.monotonic() >= deadline:
+            raise _not_found(seen, frames, seconds)
+        await asyncio.sleep(_PAUSE)
+
+
+def in_frames(page: Page, frames: Sequence[str]) -> Page | FrameLocator:
+    """The innermost of the nested iframes, or the page itself."""
+    scope: Page | FrameLocator = page
+    for frame in frames:
+        scope = scope.frame_locator(frame)
+    return scope
+
+
+async def _visible(locator: Locator, must_be_visible: bool) -> tuple[Locator | None, int]:
+    count = await locator.count()
+    for index in range(min(count, _MOST)):
+        candidate = locator.nth(index)
+        if not must_be_visible or await candidate.is_visible():
+            return candidate, count
+    return None, count
+
+
+def _not_found(seen: dict[str, int], frames: Sequence[str], seconds: float) -> ElementNotFound:
+    tried = ", ".join(
+        f"{selector!r} ({count} hidden)" if count else repr(selector)
+        for selector, count in seen.items()
+    )
+    inside = f" inside {' > '.join(map(repr, frames))}" if frames else ""
+    return ElementNotFound(
+        f"no visible element matched {tried}{inside} within {seconds:g} s",
+        hint="look at the step's stored page and correct the selector",
+    )
+
+
+async def describe(target: Target) -> dict[str, Any]:
+    """Tag, attributes, text and box (CSS pixels in the main frame's viewport) of the element."""
+    try:
+        described: dict[str, Any] = await target.locator.evaluate(_DESCRIBE, timeout=1000)
+        described["box"] = await target.locator.bounding_box(timeout=1000)
+    except PlaywrightError as err:
+        # The action itself will say what is wrong with its target.
+        return {"error": err.message.splitlines()[0]}
+    return described

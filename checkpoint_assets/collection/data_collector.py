@@ -1,0 +1,288 @@
+"""The collector: runs scenarios, commits each step as it happens, and closes every session."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from checkpoint_assets.collection.browser.local_chromium import LocalChromium
+from checkpoint_assets.collection.browser.local_source import ALWAYS, LocalBrowserSource
+from checkpoint_assets.collection.scenario import Scenario
+from checkpoint_assets.collection.sites import OpenSite, ServedSite
+from checkpoint_assets.config import Settings
+from checkpoint_assets.interfaces import IDataSource, IEventEmitter, IStorageManager
+from checkpoint_assets.model.clock import Clock, isoformat, system_clock
+from checkpoint_assets.model.enums import Artifact, EventType, SessionState
+from checkpoint_assets.model.errors import (
+    CheckpointError,
+    DataCollectionError,
+    InvalidConfiguration,
+    InvalidScenario,
+)
+from checkpoint_assets.model.ids import SessionId, SessionIds
+from checkpoint_assets.model.records import (
+    CollectedData,
+    SessionManifest,
+    StorageConfig,
+    SystemEvent,
+)
+from checkpoint_assets.runtime.cleanup import to_the_end
+from checkpoint_assets.runtime.events import EventEmitter
+from checkpoint_assets.storage.storage_manager import StorageManager
+
+
+class DataCollector:
+    """Captures sessions into a storage manager. An async context manager, for one event loop.
+
+    ``open_site`` serves the sites that scenarios name with ``site:`` (the project's own are in
+    ``checkpoint_assets.testing.sites``); ``events`` hears of every step.
+    """
+
+    def __init__(
+        self,
+        storage_config: StorageConfig | IStorageManager,
+        *,
+        settings: Settings | None = None,
+        open_site: OpenSite | None = None,
+        events: IEventEmitter | None = None,
+        clock: Clock = system_clock,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._settings = settings or Settings()
+        self._storage: IStorageManager = (
+            storage_config
+            if isinstance(storage_config, IStorageManager)
+            else open_storage(storage_config)
+        )
+        self._open_site = open_site
+        self._events = events or EventEmitter()
+        self._clock = clock
+        self._environment = os.environ if environment is None else environment
+        self._session_ids = SessionIds(clock)
+        self._browser = LocalChromium(self._settings)
+
+    async def capture_scenario(
+        self,
+        scenario: Scenario,
+        *,
+        artifacts: Collection[Artifact] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> SessionManifest:
+        """Run the scenario as a new session and return its manifest.
+
+        Every step is durable before the next is handed to storage. A scenario that fails on the
+        way leaves an ``incomplete`` session whose ``reason`` says what and where; a cancellation
+        leaves an ``aborted`` one and is raised again. Nothing is started, and ``InvalidScenario``
+        or ``InvalidConfiguration`` raised, where a secret or a site is missing. Storage errors
+        are raised.
+
+        ``artifacts`` narrows what is captured; action and metadata always are.
+        """
+        wanted = frozenset(artifacts or scenario.collect.artifacts) | ALWAYS
+        with self._site(scenario) as site:
+            secrets = self._secrets(scenario, site)
+            await self._storage.connect()
+            source = LocalBrowserSource(
+                scenario,
+                self._browser,
+                self._settings,
+                site_url=site.url if site else None,
+                secrets=secrets,
+                artifacts=wanted,
+                clock=self._clock,
+            )
+            session = _Session(self._session_ids.new(), scenario, wanted, dict(tags or {}))
+            return await self._run(session, source)
+
+    async def _run(self, session: _Session, source: IDataSource) -> SessionManifest:
+        started = self._clock.monotonic()
+        session.started_at = isoformat(self._clock.now())
+        await self._tell(EventType.COLLECTION_START, session, scenario=session.scenario.name)
+        state = SessionState.ABORTED
+        reason: str | None = "stopped before its end"
+        try:
+            async with asyncio.timeout(self._settings.timeouts.session):
+                await self._collect(session, source)
+            state, reason = SessionState.COMPLETE, None
+            if session.incomplete:
+                state, reason = SessionState.INCOMPLETE, "; ".join(session.incomplete)
+        except DataCollectionError as err:
+            state, reason = SessionState.INCOMPLETE, str(err)
+        except TimeoutError:
+            limit = self._settings.timeouts.session
+            state, reason = SessionState.INCOMPLETE, f"the session took longer than {limit:g} s"
+        except CheckpointError as err:
+            state, reason = SessionState.INCOMPLETE, str(err)
+            raise
+        finally:
+            # The manifest is written also when the task is being cancelled.
+            closing = asyncio.ensure_future(
+                self._close(session, state, reason, self._clock.monotonic() - started)
+            )
+            manifest = await to_the_end(closing)
+        return manifest
+
+    async def _collect(self, session: _Session, source: IDataSource) -> None:
+        try:
+            await source.connect()
+            async with contextlib.aclosing(source.collect_stream()) as steps:
+                async for step in steps:
+                    await self._store(session, step)
+        finally:
+            await to_the_end(asyncio.ensure_future(source.disconnect()))
+
+    async def _store(self, session: _Session, step: CollectedData) -> None:
+        step_id: str = step.metadata["step_id"]
+        action: dict[str, Any] = step.metadata["action"]
+        paths = await self._storage.store_step_data(
+            session.id,
+            step_id,
+            html_content=step.artifacts.get(Artifact.HTML),
+            screenshot_bytes=step.artifacts.get(Artifact.SCREENSHOT),
+            action_data=action,
+            metadata=step.metadata["page"],
+        )
+        if problem := step.metadata["page"].get("incomplete"):
+            session.incomplete.append(f"{step_id}: {problem}")
+        await self._tell(
+            EventType.STEP_STORED,
+            session,
+            scenario=session.scenario.name,
+            step_id=step_id,
+            selector=action.get("selector"),
+            outcome=action["outcome"],
+            bytes=sum(len(content) for content in step.artifacts.values()),
+            milliseconds=round(sum(action["milliseconds"].values())),
+            paths=paths,
+        )
+
+    async def _close(
+        self, session: _Session, state: SessionState, reason: str | None, seconds: float
+    ) -> SessionManifest:
+        manifest = await self._storage.close_session(
+            session.id,
+            state,
+            manifest={
+                "scenario": session.scenario.name,
+                "source": session.scenario.source,
+                "started_at": session.started_at,
+                "seconds": round(seconds, 3),
+                "reason": reason,
+                "artifacts": sorted(session.artifacts),
+                "tags": {**session.scenario.tags, **session.tags},
+                "metadata": {
+                    "scenario": session.scenario.to_dict(),
+                    "scenario_digest": session.scenario.digest,
+                    "expected_steps": session.expected_steps,
+                    "browser": self._browser.version,
+                },
+            },
+        )
+        kind = (
+            EventType.COLLECTION_COMPLETE
+            if state is SessionState.COMPLETE
+            else EventType.COLLECTION_ERROR
+        )
+        await self._tell(
+            kind,
+            session,
+            scenario=session.scenario.name,
+            state=str(state),
+            reason=reason,
+            steps=len(manifest.steps),
+            bytes=manifest.bytes,
+            seconds=manifest.seconds,
+        )
+        return manifest
+
+    def _site(
+        self, scenario: Scenario
+    ) -> contextlib.AbstractContextManager[ServedSite] | contextlib.nullcontext[None]:
+        if scenario.site is None:
+            return contextlib.nullcontext()
+        if self._open_site is None:
+            raise InvalidConfiguration(
+                f"scenario {scenario.name!r} wants site {scenario.site!r}, and none can be served",
+                hint="pass open_site=checkpoint_assets.testing.sites.open_site",
+            )
+        return self._open_site(scenario.site, Path(scenario.path) if scenario.path else None)
+
+    def _secrets(self, scenario: Scenario, site: ServedSite | None) -> dict[str, str]:
+        """Each secret's value, from ``CHECKPOINT_SECRET_NAME`` or the site, and nowhere else."""
+        found: dict[str, str] = {}
+        for name in sorted(scenario.secret_names()):
+            value = self._environment.get(f"CHECKPOINT_SECRET_{name}")
+            if value is None and site is not None:
+                value = site.secrets.get(name)
+            if value is None:
+                raise InvalidScenario(
+                    f"scenario {scenario.name!r} needs the secret {name}",
+                    path=str(scenario.path) if scenario.path else None,
+                    hint=f"set the environment variable CHECKPOINT_SECRET_{name}",
+                )
+            found[name] = value
+        return found
+
+    async def _tell(self, kind: EventType, session: _Session, **data: Any) -> None:
+        event = SystemEvent(
+            kind, self._clock.now(), "collector", {"session_id": session.id, **data}
+        )
+        await self._events.emit(event)
+
+    async def close(self) -> None:
+        """End the browser. Safe to call twice."""
+        await self._browser.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class _Session:
+    """One session while it is captured."""
+
+    def __init__(
+        self,
+        session_id: SessionId,
+        scenario: Scenario,
+        artifacts: Collection[Artifact],
+        tags: dict[str, str],
+    ) -> None:
+        self.id = session_id
+        self.scenario = scenario
+        self.artifacts = artifacts
+        self.tags = tags
+        # Steps that are stored without something they should have, and why.
+        self.incomplete: list[str] = []
+        self.started_at: str | None = None
+
+    @property
+    def expected_steps(self) -> int:
+        return len(self.scenario.steps) + (0 if self.scenario.steps[0].kind == "goto" else 1)
+
+
+def open_storage(config: StorageConfig) -> StorageManager:
+    """The storage manager that a ``StorageConfig`` describes. Raises ``InvalidConfiguration``."""
+    match config:
+        case {"type": "s3", "bucket": str(bucket)}:
+            prefix = config.get("prefix", "").strip("/")
+            return StorageManager(
+                f"s3://{bucket}/{prefix}".rstrip("/"),
+                s3_region_name=config.get("region"),
+                s3_endpoint_url=config.get("endpoint_url"),
+            )
+        case {"type": "local"}:
+            return StorageManager(local_base_path=config.get("path"), prefer_s3=False)
+        case {"type": "memory"}:
+            return StorageManager("memory://")
+        case _:
+            raise InvalidConfiguration(
+                f"storage_config {dict(config)!r} is not understood",
+                hint='use {"type": "s3", "bucket": "..."} or {"type": "local", "path": "..."}',
+            )

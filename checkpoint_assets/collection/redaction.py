@@ -1,0 +1,103 @@
+"""The one place that takes secrets out of what is written down.
+
+The page itself masks private fields before they leave it (``browser/snapshot.js``). Here known
+secret values are replaced wherever else they turn up: in HTML, actions, URLs, errors and logs.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlunsplit
+
+MASK = "********"
+# Shorter ones occur by chance everywhere; masking them would destroy the page, not the secret.
+MIN_LENGTH = 4
+_PRIVATE_KEYS = re.compile(
+    r"token|secret|passw|pwd|auth|session|sid$|^sig|signature|^key$|api.?key|^code$|credential|^x-amz-",
+    re.IGNORECASE,
+)
+
+
+def redact_url(url: str) -> str:
+    """The URL without user name, password, and the values of private query parameters."""
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return MASK
+    if parts.scheme not in {"http", "https", "ws", "wss"}:
+        return url[:200] if parts.scheme in {"data", "blob"} else url
+    query = _redact_query(parts.query)
+    fragment = _redact_query(parts.fragment) if "=" in parts.fragment else parts.fragment
+    if (host, query, fragment) == (parts.netloc, parts.query, parts.fragment):
+        return url
+    return urlunsplit((parts.scheme, host, parts.path, query, fragment))
+
+
+def _redact_query(query: str) -> str:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if not any(_PRIVATE_KEYS.search(key) for key, _ in pairs):
+        return query
+    return urlencode(
+        [(key, MASK if value and _PRIVATE_KEYS.search(key) else value) for key, value in pairs],
+        safe="*",
+    )
+
+
+class Redactor:
+    """Replaces known secret values, in every encoding they commonly take.
+
+    ``count`` says how many replacements there were.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        variants = {
+            form for secret in secrets if len(secret) >= MIN_LENGTH for form in _forms(secret)
+        }
+        # Longest first: an encoded form may contain a shorter one.
+        ordered = sorted(variants, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self.count = 0
+
+    def text(self, text: str) -> str:
+        """The text with each secret value replaced by a mask of fixed length."""
+        if self._pattern is None:
+            return text
+        replaced, count = self._pattern.subn(MASK, text)
+        self.count += count
+        return replaced
+
+    def json(self, value: Any) -> Any:
+        """The same for every string of a JSON value; URLs lose private parameters."""
+        if isinstance(value, str):
+            clean = (
+                redact_url(value) if value.startswith(("http:", "https:", "ws:", "wss:")) else value
+            )
+            return self.text(clean)
+        if isinstance(value, dict):
+            return {self.text(str(key)): self.json(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.json(item) for item in value]
+        return value
+
+
+def _forms(secret: str) -> set[str]:
+    encoded = secret.encode()
+    forms = {
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        base64.b64encode(encoded).decode(),
+        base64.urlsafe_b64encode(encoded).decode().rstrip("="),
+    }
+    return {form for form in forms if len(form) >= MIN_LENGTH}

@@ -1,0 +1,101 @@
+"""Settings: one object, three origins. A file is weaker than the environment, a call is stronger.
+
+1. ``checkpoint.toml`` in the working directory (or ``CHECKPOINT_CONFIG``),
+2. environment variables ``CHECKPOINT_...`` (nested fields with ``__``),
+3. arguments of the call: ``Settings(headless=False)``.
+
+Where sessions are stored is configured with the ``SM_...`` variables of the ``StorageManager``
+or with ``storage_url``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from checkpoint_assets.model.errors import InvalidConfiguration
+
+CONFIG_FILE = "checkpoint.toml"
+
+
+class Timeouts(BaseModel):
+    """Deadlines in seconds. Every call into a browser has one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    launch: float = Field(default=30, gt=0, description="start of a browser")
+    navigation: float = Field(default=30, gt=0, description="opening a page")
+    action: float = Field(default=10, gt=0, description="finding a target and acting on it")
+    settle: float = Field(default=3, gt=0, description="waiting for the page to come to rest")
+    capture: float = Field(default=10, gt=0, description="reading one step's page and pixels")
+    close: float = Field(default=5, gt=0, description="closing a page, a context or a browser")
+    session: float = Field(default=900, gt=0, description="one whole session")
+
+
+class Settings(BaseSettings):
+    """All settings of the project. Unknown ones in the file or the call are refused."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CHECKPOINT_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    storage_url: str | None = Field(
+        default=None,
+        description="s3://bucket/prefix, file:///path or memory://name; else SM_... decides",
+    )
+    scenarios: Path = Field(default=Path("scenarios"), description="folder of scenario files")
+    chromium: Path | None = Field(
+        default=None, description="the Chromium to use, instead of a search"
+    )
+    chromium_arguments: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="more arguments for Chromium; in the environment one per line"
+    )
+    headless: bool = Field(default=True, description="run browsers without a window")
+    allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="host:port pairs in private networks that scenarios may name"
+    )
+    encode_threads: int = Field(default=2, ge=1, le=64, description="threads that make WebP files")
+    queued_steps: int = Field(
+        default=4, ge=1, le=1000, description="captured steps that may wait for storage"
+    )
+    timeouts: Timeouts = Field(default=Timeouts(), description="deadlines in seconds")
+
+    @field_validator("chromium_arguments", "allow_private", mode="before")
+    @classmethod
+    def _lines(cls, value: object) -> object:
+        return tuple(value.splitlines()) if isinstance(value, str) else value
+
+    def __init__(self, **values: object) -> None:
+        try:
+            super().__init__(**values)  # pyright: ignore[reportArgumentType] (validated by pydantic)
+        except ValidationError as err:
+            problems = "; ".join(
+                f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+                for problem in err.errors()
+            )
+            raise InvalidConfiguration(
+                f"unusable settings: {problems}",
+                hint="see Settings in checkpoint_assets/config.py for the names and types",
+            ) from err
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        path = Path(os.environ.get("CHECKPOINT_CONFIG", CONFIG_FILE))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)

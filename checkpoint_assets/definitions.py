@@ -1,0 +1,50 @@
+"""The code location: everything Dagster sees, assembled explicitly.
+
+Works from a checkout, a wheel and a container alike. ``build_definitions`` is the seam for tests
+and for other programs: settings and any resource can be given.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_aws.s3 import S3Resource
+
+from checkpoint_assets.config import Settings
+from checkpoint_assets.defs.capture import capture
+from checkpoint_assets.defs.catalogue import step_catalog
+from checkpoint_assets.defs.io_manager import CheckpointIOManager
+from checkpoint_assets.defs.jobs import capture_job
+from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
+from checkpoint_assets.testing.sites import open_site
+
+
+def build_definitions(
+    settings: Settings | None = None, *, overrides: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Fresh definitions from the settings; ``overrides`` replaces resources by name."""
+    settings = settings or Settings()
+    s3 = S3Resource()
+    storage = StorageResource(url=settings.storage_url, s3=s3)
+    io_manager = CheckpointIOManager(storage=storage)
+    resources: dict[str, Any] = {
+        "s3": s3,
+        "storage": storage,
+        "browser": BrowserResource(),
+        "setup": CaptureSetup(settings, open_site),
+        "checkpoint_io_manager": io_manager,
+        # Also what an asset gets that names no IO manager: nothing here is ever pickled.
+        "io_manager": io_manager,
+    }
+    return dg.Definitions(
+        assets=[capture, step_catalog],
+        jobs=[capture_job],
+        resources={**resources, **(overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What ``dagster dev`` and the daemon load."""
+    return build_definitions()

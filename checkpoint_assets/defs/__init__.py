@@ -1,0 +1,1 @@
+"""The Dagster side: assets, checks, resources, IO manager, jobs. Thin on purpose."""

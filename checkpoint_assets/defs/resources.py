@@ -1,0 +1,73 @@
+"""What assets and jobs need from outside: storage, a browser, and the scenarios to capture."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster_aws.s3 import S3Resource
+from pydantic import Field, PrivateAttr
+
+from checkpoint_assets.collection.blocking import SyncDataCollector
+from checkpoint_assets.collection.scenario import Scenario
+from checkpoint_assets.collection.scenario_file import load_scenarios
+from checkpoint_assets.collection.sites import OpenSite
+from checkpoint_assets.config import Settings
+from checkpoint_assets.interfaces import IEventEmitter
+from checkpoint_assets.runtime.events import EventEmitter
+from checkpoint_assets.storage.blocking import SyncStorageManager
+
+
+class StorageResource(dg.ConfigurableResource["StorageResource"]):
+    """The store. Without a URL the ``SM_...`` variables decide; without those it is local."""
+
+    url: str | None = None
+    s3: dg.ResourceDependency[S3Resource]
+
+    _manager: SyncStorageManager | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(
+        self, context: dg.InitResourceContext
+    ) -> Generator["StorageResource", None, None]:
+        """Open for the time of a run."""
+        with SyncStorageManager(self.url, s3_client_factory=self.s3.get_client) as manager:
+            self._manager = manager
+            yield self
+
+    @property
+    def manager(self) -> SyncStorageManager:
+        """The storage manager, inside a run."""
+        if self._manager is None:
+            raise dg.DagsterInvariantViolationError("the storage resource is open only in a run")
+        return self._manager
+
+
+@dataclass(frozen=True)
+class CaptureSetup:
+    """What a capture needs that is no configuration: settings, sites, and who listens."""
+
+    settings: Settings
+    open_site: OpenSite | None = None
+    events: IEventEmitter = field(default_factory=EventEmitter)
+
+    def scenario(self, name: str) -> Scenario:
+        """The scenario of that name in the scenarios folder. Raises ``InvalidScenario``."""
+        return load_scenarios(self.settings.scenarios).named(name)
+
+
+class BrowserResource(dg.ConfigurableResource["BrowserResource"]):
+    """The browser of a run. What is not set here comes from the project's settings."""
+
+    headless: bool | None = Field(default=None, description="run without a window")
+    chromium: str | None = Field(default=None, description="path of the Chromium to use")
+
+    def collector(self, storage: SyncStorageManager, setup: CaptureSetup) -> SyncDataCollector:
+        """A collector whose browser ends with it."""
+        changes = {"headless": self.headless, "chromium": self.chromium}
+        settings = setup.settings.model_copy(
+            update={name: value for name, value in changes.items() if value is not None}
+        )
+        return SyncDataCollector(
+            storage.asynchronous, settings=settings, open_site=setup.open_site, events=setup.events
+        )

@@ -1,0 +1,1 @@
+"""Where steps live: keys, stores, their wrappers, and the StorageManager over them."""

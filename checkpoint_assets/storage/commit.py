@@ -1,0 +1,181 @@
+"""The commit protocol: artifacts first, concurrently and create-only; the commit record last.
+
+A step exists iff its commit record does, and the record lists the size and SHA-256 of each file:
+a writer that is killed leaves nothing visible. A key is written once. The same bytes again are a
+success, because the answer to a write that happened can be lost; other bytes are a ``Conflict``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import (
+    Conflict,
+    IntegrityError,
+    NotFound,
+    StorageError,
+    StoreUnavailable,
+)
+from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.model.records import (
+    SCHEMA_VERSION,
+    ArtifactRecord,
+    CommitRecord,
+    encode_json,
+)
+from checkpoint_assets.storage.content import Content
+from checkpoint_assets.storage.hashing import sha256_hex
+from checkpoint_assets.storage.keys import Layout, artifact_key, artifact_name
+from checkpoint_assets.storage.media import JSON
+from checkpoint_assets.storage.store import ObjectInfo, Store
+
+# Hashing this much takes longer than handing it to a thread.
+LARGE = 1 << 20
+# Members of a record that differ when the same step is committed again.
+_PER_ATTEMPT = ("committed_at", "timings")
+
+
+async def digest(data: bytes) -> str:
+    """The SHA-256 of the bytes; the event loop goes on while large ones are hashed."""
+    return await asyncio.to_thread(sha256_hex, data) if len(data) > LARGE else sha256_hex(data)
+
+
+async def put_once(
+    store: Store, key: str, data: bytes, *, media_type: str, sha256: str
+) -> ObjectInfo:
+    """These bytes are under the key, from now or from before. Raises ``Conflict`` on others."""
+    try:
+        return await store.put(key, data, media_type=media_type, sha256=sha256)
+    except (Conflict, StoreUnavailable) as error:
+        return await _settle(store, key, data, media_type, sha256, error)
+
+
+async def _settle(
+    store: Store,
+    key: str,
+    data: bytes,
+    media_type: str,
+    sha256: str,
+    error: Conflict | StoreUnavailable,
+) -> ObjectInfo:
+    """What became of a write whose answer was a refusal or got lost."""
+    try:
+        present = await store.stat(key)
+        same = await _is_same(store, present, len(data), sha256)
+    except NotFound:
+        if isinstance(error, StoreUnavailable):
+            raise error from None
+        # What was in the way has gone since, or two writes met (S3 answers 409 then).
+        return await store.put(key, data, media_type=media_type, sha256=sha256)
+    except StorageError:
+        raise error from None
+    if same:
+        return present
+    raise Conflict(
+        f"{key} exists with other bytes",
+        key=key,
+        hint="a key is written once; store under a new id, or with replace=True",
+    ) from error
+
+
+async def _is_same(store: Store, present: ObjectInfo, size: int, sha256: str) -> bool:
+    if present.size != size:
+        return False
+    if present.sha256 is not None:
+        return present.sha256 == sha256
+    return await digest(await store.get(present.key)) == sha256
+
+
+async def write_step(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId,
+    contents: Sequence[Content],
+    *,
+    committed_at: str,
+    metadata: Mapping[str, Any] | None = None,
+    timings: Mapping[str, float] | None = None,
+    layout: Layout = "flat",
+) -> CommitRecord:
+    """The step is whole and durable. Raises ``Conflict`` where the key has another step."""
+    artifacts = await _write_artifacts(store, session_id, step_id, contents, layout)
+    record: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "session_id": session_id,
+        "step_id": step_id,
+        "committed_at": committed_at,
+        "artifacts": artifacts,
+        "timings": dict(timings or {}),
+        "metadata": metadata,
+    }
+    data = encode_json(record)
+    key = artifact_key(session_id, step_id, Artifact.METADATA, layout)
+    try:
+        await put_once(store, key, data, media_type=JSON, sha256=sha256_hex(data))
+    except Conflict as conflict:
+        return await _same_commit(store, key, data, conflict)
+    return _record(record)
+
+
+async def _write_artifacts(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId,
+    contents: Sequence[Content],
+    layout: Layout,
+) -> dict[str, dict[str, Any]]:
+    async def write(content: Content) -> dict[str, Any]:
+        key = artifact_key(session_id, step_id, content.artifact, layout)
+        sha256 = await digest(content.data)
+        info = await put_once(
+            store, key, content.data, media_type=content.media_type, sha256=sha256
+        )
+        described: dict[str, Any] = {
+            "name": artifact_name(step_id, content.artifact, layout),
+            "size": len(content.data),
+            "sha256": sha256,
+            "media_type": content.media_type,
+            "version": info.version,
+        }
+        if content.lossy:
+            described["lossy"] = True
+        return described
+
+    results = await asyncio.gather(*map(write, contents), return_exceptions=True)
+    described: dict[str, dict[str, Any]] = {}
+    # Nothing is still being written when an error leaves this function.
+    for content, result in zip(contents, results, strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        described[content.artifact] = result
+    return described
+
+
+async def _same_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> CommitRecord:
+    """The record that is there, if it commits what ours would."""
+    theirs, ours = parse_record(await store.get(key), key), parse_record(data, key)
+    left, right = (record.model_dump(exclude=set(_PER_ATTEMPT)) for record in (theirs, ours))
+    if left != right:
+        raise conflict
+    return theirs
+
+
+def _record(fields: dict[str, Any]) -> CommitRecord:
+    # Built by us a moment ago: there is nothing to validate.
+    artifacts = {
+        name: ArtifactRecord.model_construct(**described)
+        for name, described in fields["artifacts"].items()
+    }
+    members: dict[str, Any] = {**fields, "artifacts": artifacts}
+    return CommitRecord.model_construct(None, **members)
+
+
+def parse_record(data: bytes, key: str) -> CommitRecord:
+    """The commit record in stored bytes. Raises ``IntegrityError``."""
+    try:
+        return CommitRecord.model_validate_json(data)
+    except ValueError as error:
+        raise IntegrityError(f"{key} is no commit record: {error}", key=key) from error

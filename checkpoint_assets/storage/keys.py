@@ -1,0 +1,168 @@
+"""The one place that builds and parses keys.
+
+Layout ``flat`` (the default), byte for byte::
+
+    {session_id}/{step_id}.html
+    {session_id}/{step_id}.webp
+    {session_id}/{step_id}.action.json
+    {session_id}/{step_id}.metadata.json     commit record
+    {session_id}/session.json                manifest
+    {session_id}/_derived/{step_id}.{name}.{ext}
+
+Layout ``nested`` puts a step's files in a folder of its own: ``{session_id}/{step_id}/`` with
+``observation.html``, ``screenshot.webp``, ``action.json`` and ``metadata.json``. A key tells by
+itself which layout it is of, so a reader takes both. Reserved names begin with ``_``, which no id
+does. A store adds its own prefix; keys here have none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import InvalidId, InvalidInput
+from checkpoint_assets.model.ids import SessionId, StepId, parse_session_id, parse_step_id
+
+Layout = Literal["flat", "nested"]
+LAYOUTS: tuple[Layout, ...] = ("flat", "nested")
+
+MANIFEST = "session.json"
+DERIVED = "_derived"
+CATALOG = "_catalog"
+RETENTION = "_retention"
+TOMBSTONES = "_tombstones"
+VIEWS = "_views"
+PACKS = "_packs"
+RESERVED = (CATALOG, RETENTION, TOMBSTONES, VIEWS, PACKS)
+# S3 takes 1024 bytes; this leaves room for the store's prefix.
+LONGEST_KEY = 420
+
+_DERIVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,94}\.[A-Za-z0-9]{1,16}", re.ASCII)
+_RESERVED_KEY = re.compile(r"_[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9_.=-]*)+", re.ASCII)
+
+_FLAT = {
+    Artifact.HTML: ".html",
+    Artifact.SCREENSHOT: ".webp",
+    Artifact.ACTION: ".action.json",
+    Artifact.METADATA: ".metadata.json",
+}
+_NESTED = {
+    Artifact.HTML: "observation.html",
+    Artifact.SCREENSHOT: "screenshot.webp",
+    Artifact.ACTION: "action.json",
+    Artifact.METADATA: "metadata.json",
+}
+_FLAT_BY_SUFFIX = {suffix: artifact for artifact, suffix in _FLAT.items()}
+_NESTED_BY_NAME = {name: artifact for artifact, name in _NESTED.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class StepKey:
+    """A parsed key of a step's artifact."""
+
+    session_id: SessionId
+    step_id: StepId
+    artifact: Artifact
+    layout: Layout
+
+
+def artifact_key(
+    session_id: SessionId, step_id: StepId, artifact: Artifact, layout: Layout = "flat"
+) -> str:
+    """The key of one artifact of a step."""
+    if layout == "nested":
+        return f"{session_id}/{step_id}/{_NESTED[artifact]}"
+    return f"{session_id}/{step_id}{_FLAT[artifact]}"
+
+
+def artifact_name(step_id: StepId, artifact: Artifact, layout: Layout = "flat") -> str:
+    """The artifact's key relative to its session, as the commit record names it."""
+    return f"{step_id}/{_NESTED[artifact]}" if layout == "nested" else f"{step_id}{_FLAT[artifact]}"
+
+
+def session_prefix(session_id: SessionId) -> str:
+    """All keys of the session begin with this, and no other session's do."""
+    return f"{session_id}/"
+
+
+def manifest_key(session_id: SessionId) -> str:
+    """The key of the session's manifest."""
+    return f"{session_id}/{MANIFEST}"
+
+
+def derived_key(session_id: SessionId, name: str, step_id: StepId | None = None) -> str:
+    """The key of a derived file: ``name`` with its extension, of a step or of the session."""
+    if not _DERIVED_NAME.fullmatch(name):
+        raise InvalidInput(
+            f"invalid name {name!r} of a derived file",
+            hint="use letters, digits, '_' or '-', and one extension: thumbnail.webp",
+        )
+    file = f"{step_id}.{name}" if step_id else name
+    return f"{session_id}/{DERIVED}/{file}"
+
+
+def derived_prefix(session_id: SessionId) -> str:
+    """All derived files of the session, and of its steps, begin with this."""
+    return f"{session_id}/{DERIVED}/"
+
+
+def parse_derived_key(key: str) -> tuple[SessionId, StepId | None] | None:
+    """The session, and the step if it is one's, of a derived file; ``None`` for another key."""
+    folder, separator, file = key.partition(f"/{DERIVED}/")
+    if not separator:
+        return None
+    step, _, name = file.partition(".")
+    try:
+        session_id = parse_session_id(folder)
+        if _DERIVED_NAME.fullmatch(file):
+            return session_id, None
+        return (session_id, parse_step_id(step)) if _DERIVED_NAME.fullmatch(name) else None
+    except InvalidId:
+        return None
+
+
+def parse_reserved_key(key: str) -> str:
+    """The key, if it is below one of the reserved folders. Raises ``InvalidInput``."""
+    area, _, _ = key.partition("/")
+    if area not in RESERVED or not _RESERVED_KEY.fullmatch(key) or len(key) > LONGEST_KEY:
+        raise InvalidInput(
+            f"invalid key {key!r}", hint=f"use a plain path below {', '.join(RESERVED)}"
+        )
+    return key
+
+
+def parse_reserved_prefix(prefix: str) -> str:
+    """The prefix, if it is a reserved folder or one below. Raises ``InvalidInput``."""
+    if not prefix.endswith("/"):
+        raise InvalidInput(f"invalid prefix {prefix!r}", hint="end it with '/'")
+    parse_reserved_key(prefix + "x")
+    return prefix
+
+
+def parse_step_key(key: str) -> StepKey | None:
+    """What the key is of, or ``None`` for a key that is no step artifact (manifest, foreign)."""
+    session, _, rest = key.partition("/")
+    folder, slash, name = rest.partition("/")
+    try:
+        if slash:
+            artifact = _NESTED_BY_NAME.get(name)
+            if artifact is None:
+                return None
+            return StepKey(parse_session_id(session), parse_step_id(folder), artifact, "nested")
+        stem, dot, suffix = rest.partition(".")
+        artifact = _FLAT_BY_SUFFIX.get(dot + suffix)
+        if artifact is None:
+            return None
+        return StepKey(parse_session_id(session), parse_step_id(stem), artifact, "flat")
+    except InvalidId:
+        return None
+
+
+def parse_session_folder(folder: str) -> SessionId | None:
+    """The session of a top-level folder (``{session_id}/``); ``None`` if reserved or foreign."""
+    try:
+        return parse_session_id(folder.removesuffix("/"))
+    except InvalidId:
+        return None

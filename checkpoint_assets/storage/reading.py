@@ -1,0 +1,146 @@
+"""Reads a step: the commit record first, then what it lists, each compared with the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import IntegrityError, NotFound
+from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.model.records import ArtifactRecord, CommitRecord
+from checkpoint_assets.storage.commit import digest, parse_record
+from checkpoint_assets.storage.keys import LAYOUTS, Layout, artifact_key, artifact_name
+from checkpoint_assets.storage.store import Store, StoredObject
+
+# A step that is stored anew between its record and its files is read again, this often.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A step's commit record, and where it was found."""
+
+    record: CommitRecord
+    layout: Layout
+    etag: str | None
+
+
+async def read_commit(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId,
+    *,
+    layout: Layout = "flat",
+    version: str | None = None,
+) -> Commit:
+    """The step's commit record, in whichever layout. Raises ``NotFound``, ``IntegrityError``."""
+    for candidate in sorted(LAYOUTS, key=layout.__ne__):
+        key = artifact_key(session_id, step_id, Artifact.METADATA, candidate)
+        try:
+            stored = await store.fetch(key, version=version)
+        except NotFound:
+            continue
+        record = parse_record(stored.data, key)
+        if (record.session_id, record.step_id) != (session_id, step_id):
+            raise IntegrityError(
+                f"{key} is the commit record of {record.session_id}/{record.step_id}",
+                key=key,
+                session_id=session_id,
+            )
+        return Commit(record, candidate, stored.info.etag)
+    key = artifact_key(session_id, step_id, Artifact.METADATA, layout)
+    raise NotFound(f"there is no step {session_id}/{step_id}", key=key, session_id=session_id)
+
+
+async def read_step(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId,
+    wanted: Collection[Artifact],
+    *,
+    layout: Layout = "flat",
+    version: str | None = None,
+) -> tuple[CommitRecord, dict[Artifact, bytes]]:
+    """The record and the bytes it vouches for, of those artifacts that are wanted and there.
+
+    Raises ``NotFound`` where no such step is (also when it is deleted meanwhile), and
+    ``IntegrityError`` where a file is missing or is not what was committed.
+    """
+    commit = await read_commit(store, session_id, step_id, layout=layout, version=version)
+    for _ in range(_ATTEMPTS):
+        try:
+            return commit.record, await _read_artifacts(store, commit, wanted)
+        except (NotFound, IntegrityError) as error:
+            # Deleted or replaced since the record was read? Only a record that still stands
+            # makes this a fault of the store.
+            before = commit
+            commit = await read_commit(store, session_id, step_id, layout=layout, version=version)
+            if commit.etag == before.etag:
+                if isinstance(error, IntegrityError):
+                    raise
+                raise IntegrityError(
+                    f"{error.key} is in the commit record but not in the store",
+                    key=error.key,
+                    session_id=session_id,
+                ) from error
+    raise IntegrityError(
+        f"{session_id}/{step_id} is written anew faster than it can be read", session_id=session_id
+    )
+
+
+async def _read_artifacts(
+    store: Store, commit: Commit, wanted: Collection[Artifact]
+) -> dict[Artifact, bytes]:
+    listed = [
+        (artifact, commit.record.artifacts[artifact])
+        for artifact in wanted
+        if artifact in commit.record.artifacts
+    ]
+    reads = [read_artifact(store, commit, artifact) for artifact, _ in listed]
+    results = await asyncio.gather(*reads, return_exceptions=True)
+    data: dict[Artifact, bytes] = {}
+    for (artifact, _), result in zip(listed, results, strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        data[artifact] = result
+    return data
+
+
+async def read_artifact(store: Store, commit: Commit, artifact: Artifact) -> bytes:
+    """The bytes of one artifact, compared with the record. Raises ``IntegrityError``."""
+    described = commit.record.artifacts[artifact]
+    key = listed_key(commit, artifact)
+    stored = await _fetch(store, key, described)
+    found = stored.digest or await digest(stored.data)
+    if len(stored.data) != described.size or found != described.sha256:
+        raise IntegrityError(
+            f"{key} is not what was committed: {len(stored.data)} bytes with SHA-256 {found} "
+            f"instead of {described.size} with {described.sha256}",
+            key=key,
+            session_id=commit.record.session_id,
+        )
+    return stored.data
+
+
+async def _fetch(store: Store, key: str, described: ArtifactRecord) -> StoredObject:
+    if described.version is not None:
+        try:
+            return await store.fetch(key, version=described.version)
+        except NotFound:
+            # A copy of a bucket has versions of its own; the digest tells what is the right one.
+            pass
+    return await store.fetch(key)
+
+
+def listed_key(commit: Commit, artifact: Artifact) -> str:
+    """The key of an artifact that the record lists. Raises ``IntegrityError`` on a foreign name."""
+    record = commit.record
+    name = record.artifacts[artifact].name
+    session_id, step_id = SessionId(record.session_id), StepId(record.step_id)
+    # The record comes from the store: it must not lead to another step's file.
+    if name != artifact_name(step_id, artifact, commit.layout):
+        key = artifact_key(session_id, step_id, Artifact.METADATA, commit.layout)
+        raise IntegrityError(f"{key} lists {name!r} as its {artifact}", key=key)
+    return artifact_key(session_id, step_id, artifact, commit.layout)

@@ -1,0 +1,287 @@
+"""A store in an S3 bucket: obstore moves the data, boto3 does what obstore cannot.
+
+Each object carries its SHA-256 as ``x-amz-meta-sha256``, so that a lost answer can be told from
+somebody else's write without reading the body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+
+import obstore
+from obstore.exceptions import InvalidPathError
+from obstore.store import S3Store as ObstoreS3
+
+from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.model.errors import (
+    Conflict,
+    NotFound,
+    S3ConfigError,
+    StorageManagerError,
+    StoreUnavailable,
+)
+from checkpoint_assets.storage.media import content_disposition
+from checkpoint_assets.storage.s3_clients import S3Client, S3ClientFactory, S3Clients
+from checkpoint_assets.storage.s3_errors import from_code, s3_error
+from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
+
+CHUNK = 8 << 20
+PAGE = 1000
+# The most that one DeleteObjects call takes.
+DELETE_BATCH = 1000
+
+
+class S3Store(Store):
+    """Keeps objects in ``bucket`` below ``prefix``. The factory makes its boto3 client."""
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        client_factory: S3ClientFactory,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._bucket = bucket
+        self._prefix = prefix.strip("/")
+        self._clients = S3Clients(bucket, self._prefix, client_factory)
+        self._clock = clock
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._bucket
+
+    @property
+    def prefix(self) -> str:
+        """What every key in the bucket begins with, without slashes around it; may be empty."""
+        return self._prefix
+
+    async def control(self) -> S3Client:
+        """The boto3 client, for what concerns the bucket. Call it from a thread."""
+        return await asyncio.to_thread(self._clients.control)
+
+    def full_key(self, key: str) -> str:
+        """The key as the bucket has it, with the store's prefix."""
+        return f"{self._prefix}/{key}" if self._prefix else key
+
+    async def connect(self) -> None:
+        await asyncio.to_thread(self._connect)
+
+    def _connect(self) -> None:
+        try:
+            self._clients.control().head_bucket(Bucket=self._bucket)
+            self._clients.data()
+        except Exception as error:  # boto3's errors have no common base; each becomes typed
+            typed = s3_error(error, f"opening bucket {self._bucket}")
+            if isinstance(typed, NotFound):
+                typed = S3ConfigError(
+                    f"there is no bucket {self._bucket}",
+                    hint="create the bucket, or mend its name",
+                )
+            raise typed from error
+
+    async def _data(self) -> ObstoreS3:
+        return self._clients.ready or await asyncio.to_thread(self._clients.data)
+
+    async def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        media_type: str,
+        sha256: str,
+        create: bool = True,
+        if_match: str | None = None,
+    ) -> ObjectInfo:
+        client = self._clients.ready or await self._data()
+        attributes = {"Content-Type": media_type, "sha256": sha256}
+        disposition = content_disposition(media_type)
+        if disposition:
+            attributes["Content-Disposition"] = disposition
+        mode: Any = {"e_tag": if_match} if if_match else "create" if create else "overwrite"
+        try:
+            result = await obstore.put_async(
+                client, key, data, attributes=attributes, mode=mode, use_multipart=False
+            )
+        except Exception as error:  # obstore's errors are told apart by text, in one place
+            typed = s3_error(error, f"writing {key}", key)
+            if if_match and isinstance(typed, NotFound):
+                typed = Conflict(f"{key} is gone", key=key)
+            raise typed from error
+        return ObjectInfo(
+            key,
+            len(data),
+            self._clock.now(),
+            result["e_tag"],
+            result["version"],
+            media_type,
+            sha256,
+        )
+
+    async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
+        client = self._clients.ready or await self._data()
+        try:
+            result = await obstore.get_async(
+                client, key, options={"version": version} if version else None
+            )
+            info = _info(key, cast("Any", result.meta), cast("Any", result.attributes))
+            data = bytes(await result.bytes_async())
+        except Exception as error:  # obstore's errors are told apart by text, in one place
+            raise s3_error(error, f"reading {key}", key) from error
+        if len(data) != info.size:
+            raise StoreUnavailable(f"reading {key}: got {len(data)} of {info.size} bytes", key=key)
+        return StoredObject(info, data)
+
+    async def open(
+        self, key: str, *, start: int = 0, length: int | None = None, version: str | None = None
+    ) -> AsyncIterator[bytes]:
+        client = self._clients.ready or await self._data()
+        end = None if length is None else start + length
+        if end is not None and end <= start:
+            await self.stat(key, version=version)
+            return
+        etag: str | None = None
+        while end is None or start < end:
+            # Each request moves a bounded range, so each can have a deadline.
+            stop = start + CHUNK if end is None else min(end, start + CHUNK)
+            options: dict[str, Any] = {"range": (start, stop)}
+            if version:
+                options["version"] = version
+            if etag:
+                options["if_match"] = etag
+            try:
+                result = await obstore.get_async(client, key, options=cast("Any", options))
+                chunk = bytes(await result.bytes_async())
+            except Exception as error:  # obstore's errors are told apart by text, in one place
+                if "<Code>InvalidRange</Code>" in str(error) and etag is None:
+                    return  # the range begins at or behind the object's end
+                raise s3_error(error, f"reading {key}", key) from error
+            size = result.meta["size"]
+            etag = result.meta["e_tag"]
+            end = size if end is None else min(end, size)
+            if len(chunk) != min(stop, size) - start:
+                raise StoreUnavailable(f"reading {key}: a short range at {start}", key=key)
+            start += len(chunk)
+            yield chunk
+
+    async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
+        client = self._clients.ready or await self._data()
+        options: dict[str, Any] = {"head": True}
+        if version:
+            options["version"] = version
+        try:
+            result = await obstore.get_async(client, key, options=cast("Any", options))
+            return _info(key, cast("Any", result.meta), cast("Any", result.attributes))
+        except Exception as error:  # obstore's errors are told apart by text, in one place
+            raise s3_error(error, f"looking at {key}", key) from error
+
+    async def list(
+        self, prefix: str, *, after: str | None = None, recursive: bool = True
+    ) -> AsyncIterator[Page]:
+        if recursive:
+            try:
+                client = self._clients.ready or await self._data()
+                stream = obstore.list(client, prefix or None, offset=after, chunk_size=PAGE)
+                async for chunk in stream:
+                    objects = [_listed(cast("Any", meta)) for meta in chunk]
+                    after = objects[-1].key
+                    yield Page(objects)
+                return
+            except InvalidPathError:
+                pass  # obstore cannot say a foreign key such as "a/../b"; boto3 goes on from here
+            except Exception as error:  # obstore's errors are told apart by text, in one place
+                raise s3_error(error, f"listing {self.url}/{prefix}", prefix) from error
+        async for page in self._list_with_boto3(prefix, after, recursive):
+            yield page
+
+    async def _list_with_boto3(
+        self, prefix: str, after: str | None, recursive: bool
+    ) -> AsyncIterator[Page]:
+        request: dict[str, Any] = {
+            "Bucket": self._bucket,
+            "Prefix": self.full_key(prefix),
+            "MaxKeys": PAGE,
+        }
+        if not recursive:
+            request["Delimiter"] = "/"
+        if after:
+            # Behind a folder means behind its keys; whatever still shows it is dropped below.
+            inside = "~" if after.endswith("/") and not recursive else ""
+            request["StartAfter"] = self.full_key(after + inside)
+        while True:
+            answer = await asyncio.to_thread(self._list_page, request, prefix)
+            objects = [
+                ObjectInfo(
+                    self._own_key(found["Key"]), found["Size"], found["LastModified"], found["ETag"]
+                )
+                for found in answer.get("Contents", ())
+            ]
+            folders = [self._own_key(found["Prefix"]) for found in answer.get("CommonPrefixes", ())]
+            folders = [folder for folder in folders if after is None or folder > after]
+            if objects or folders:
+                yield Page(objects, folders)
+            if not answer.get("IsTruncated"):
+                return
+            request.pop("StartAfter", None)
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+
+    def _list_page(self, request: dict[str, Any], prefix: str) -> dict[str, Any]:
+        try:
+            return self._clients.control().list_objects_v2(**request)
+        except Exception as error:  # boto3's errors have no common base; each becomes typed
+            raise s3_error(error, f"listing {self.url}/{prefix}", prefix) from error
+
+    def _own_key(self, full: str) -> str:
+        return full[len(self._prefix) + 1 :] if self._prefix else full
+
+    async def delete(self, keys: Sequence[str]) -> DeleteReport:
+        failed: dict[str, Exception] = {}
+        for begin in range(0, len(keys), DELETE_BATCH):
+            batch = keys[begin : begin + DELETE_BATCH]
+            try:
+                failed.update(await asyncio.to_thread(partial(self._delete_batch, batch)))
+            except StorageManagerError as error:
+                if begin == 0:
+                    raise
+                failed.update(dict.fromkeys(batch, error))
+        return DeleteReport([key for key in keys if key not in failed], failed)
+
+    def _delete_batch(self, keys: Sequence[str]) -> dict[str, Exception]:
+        request = {"Objects": [{"Key": self.full_key(key)} for key in keys], "Quiet": True}
+        try:
+            answer = self._clients.control().delete_objects(Bucket=self._bucket, Delete=request)
+        except Exception as error:  # boto3's errors have no common base; each becomes typed
+            typed = s3_error(error, f"deleting {len(keys)} objects", keys[0])
+            raise typed from error
+        failed: dict[str, Exception] = {}
+        for refused in answer.get("Errors", ()):
+            key = self._own_key(refused["Key"])
+            code, said = refused.get("Code", ""), refused.get("Message", "")
+            failed[key] = from_code(code, 0, f"{code} {said}", f"deleting {key}", key)
+        return failed
+
+
+def _info(key: str, meta: dict[str, Any], attributes: dict[str, str]) -> ObjectInfo:
+    return ObjectInfo(
+        key,
+        meta["size"],
+        meta["last_modified"],
+        meta["e_tag"],
+        meta["version"],
+        attributes.get("Content-Type"),
+        attributes.get("sha256"),
+    )
+
+
+def _listed(meta: dict[str, Any]) -> ObjectInfo:
+    modified: datetime = meta["last_modified"]
+    return ObjectInfo(meta["path"], meta["size"], modified, meta["e_tag"])

@@ -1,0 +1,1 @@
+"""Public test parts: demo sites, the store conformance suite, servers that misbehave."""

@@ -1,0 +1,24 @@
+"""The S3 store keeps the contract on moto's HTTP server."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from checkpoint_assets.storage.s3 import S3Store
+from checkpoint_assets.testing.store_suite import StoreSuite
+from checkpoint_assets_tests.storage_conformance.conftest import new_s3_store, reopened
+
+
+class TestS3StoreOnMoto(StoreSuite):
+    @pytest.fixture
+    def store(self, moto: Any) -> S3Store:
+        # moto lists in time that grows with the bucket, so each test has one of its own.
+        bucket = f"checkpoints-{uuid4().hex}"
+        moto.create_bucket(Bucket=bucket)
+        return new_s3_store(bucket, moto)
+
+    @pytest.fixture
+    def reopen(self, moto: Any) -> Callable[[S3Store], S3Store]:
+        return reopened(moto)
