@@ -43,7 +43,7 @@ def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
     except CheckpointError as err:
         raise click.ClickException(str(err)) from err
     except KeyboardInterrupt:
-        click.echo("interrupted; what was committed is kept", err=True)
+        click.echo("interrupted", err=True)
         code = 130
     sys.exit(code)
 
@@ -52,13 +52,13 @@ def _capture(names: tuple[str, ...], settings: Settings) -> int:
     with Terminal(sys.stdout) as terminal:
         terminal.doing("loading Dagster")
         # Imported here: Dagster takes a second, and `checkpoint --help` should not.
-        import dagster as dg
-
         from checkpoint_assets.definitions import build_definitions
         from checkpoint_assets.defs.capture_runs import (
+            aborted_runs,
             capture_in_process,
             materialize_catalogue,
             register_scenarios,
+            terminal_instance,
         )
         from checkpoint_assets.defs.resources import CaptureSetup
         from checkpoint_assets.testing.sites import open_site
@@ -67,18 +67,25 @@ def _capture(names: tuple[str, ...], settings: Settings) -> int:
         wanted = folder.select(names)
         for problem in folder.problems:
             terminal.say(f"cannot be used: {problem}")
-        dagster_home()
+        home = dagster_home()
         setup = CaptureSetup(settings, open_site)
         definitions = build_definitions(settings, overrides={"setup": setup})
         runs: list[CaptureRun] = []
-        with dg.DagsterInstance.get() as instance, terminal.attached(setup.events):
+        with terminal_instance(home) as instance, terminal.attached(setup.events):
             register_scenarios(instance, [scenario.name for scenario in wanted])
             terminal.say(f"capturing {len(wanted)} scenarios; Ctrl-C stops in order")
-            for scenario in wanted:
-                run = capture_in_process(definitions, instance, scenario.name, terminal)
-                if run.reason:
-                    terminal.say(f"  {scenario.path}: {run.reason}")
-                runs.append(run)
+            interrupted = False
+            try:
+                for scenario in wanted:
+                    run = capture_in_process(definitions, instance, scenario.name, terminal)
+                    if run.reason:
+                        where = "" if run.session_id is None else f"{scenario.path}, "
+                        terminal.say(f"  {where}{run.reason}")
+                    runs.append(run)
+            except KeyboardInterrupt:
+                interrupted = True
+                runs += aborted_runs(terminal.ended)
+                terminal.say("interrupted: what was committed is kept")
             terminal.doing("writing the catalogue")
             rows = materialize_catalogue(definitions, instance)
         for line in capture_table(runs):
@@ -89,6 +96,8 @@ def _capture(names: tuple[str, ...], settings: Settings) -> int:
         terminal.say("  make dev               the runs and assets in Dagster's UI")
         if (last := next((run.session_id for run in runs if run.session_id), None)) is not None:
             terminal.say(f"  ls {storage.session_url(last)}")
+    if interrupted:
+        return 130
     return 1 if folder.problems or any(run.state != "complete" for run in runs) else 0
 
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.local_source import ALWAYS, LocalBrowserSource
+from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite, ServedSite
 from checkpoint_assets.config import Settings
@@ -82,20 +83,25 @@ class DataCollector:
 
         ``artifacts`` narrows what is captured; action and metadata always are.
         """
+        _check_supported(scenario)
         wanted = frozenset(artifacts or scenario.collect.artifacts) | ALWAYS
         with self._site(scenario) as site:
             secrets = self._secrets(scenario, site)
             await self._storage.connect()
+            redactor = Redactor([*secrets.values(), *scenario.literal_secrets()])
             source = LocalBrowserSource(
                 scenario,
                 self._browser,
                 self._settings,
                 site_url=site.url if site else None,
                 secrets=secrets,
+                redactor=redactor,
                 artifacts=wanted,
                 clock=self._clock,
             )
-            session = _Session(self._session_ids.new(), scenario, wanted, dict(tags or {}))
+            session = _Session(
+                self._session_ids.new(), scenario, wanted, dict(tags or {}), redactor
+            )
             return await self._run(session, source)
 
     async def _run(self, session: _Session, source: IDataSource) -> SessionManifest:
@@ -171,11 +177,11 @@ class DataCollector:
                 "source": session.scenario.source,
                 "started_at": session.started_at,
                 "seconds": round(seconds, 3),
-                "reason": reason,
+                "reason": reason and session.redactor.text(reason),
                 "artifacts": sorted(session.artifacts),
                 "tags": {**session.scenario.tags, **session.tags},
                 "metadata": {
-                    "scenario": session.scenario.to_dict(),
+                    "scenario": session.redactor.json(session.scenario.to_dict()),
                     "scenario_digest": session.scenario.digest,
                     "expected_steps": session.expected_steps,
                     "browser": self._browser.version,
@@ -253,7 +259,9 @@ class _Session:
         scenario: Scenario,
         artifacts: Collection[Artifact],
         tags: dict[str, str],
+        redactor: Redactor,
     ) -> None:
+        self.redactor = redactor
         self.id = session_id
         self.scenario = scenario
         self.artifacts = artifacts
@@ -265,6 +273,19 @@ class _Session:
     @property
     def expected_steps(self) -> int:
         return len(self.scenario.steps) + (0 if self.scenario.steps[0].kind == "goto" else 1)
+
+
+def _check_supported(scenario: Scenario) -> None:
+    """Refuse what this version cannot do, before anything is started."""
+    path = str(scenario.path) if scenario.path else None
+    for word, value, works in (
+        ("source", scenario.source, "local"),
+        ("engine", scenario.engine, "chromium"),
+    ):
+        if value != works:
+            raise InvalidScenario(
+                f"{word}: {value} cannot be captured yet", path=path, hint=f"use {word}: {works}"
+            )
 
 
 def open_storage(config: StorageConfig) -> StorageManager:

@@ -17,6 +17,10 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlencode, urlsplit, urlu
 MASK = "********"
 # Shorter ones occur by chance everywhere; masking them would destroy the page, not the secret.
 MIN_LENGTH = 4
+# Form fields whose value is nobody's business, as JavaScript reads a pattern, whatever the case:
+# by name or id (a passenger is no password), and by what `autocomplete` says they are for.
+PRIVATE_FIELD_NAMES = r"pass(?!eng|age|ive)|pwd|secret|token|csrf|otp|cvv|cvc|csc|ssn|card.?num"
+PRIVATE_FIELD_PURPOSES = r"(^|\s)(cc-\S+|one-time-code|current-password|new-password)(\s|$)"
 _PRIVATE_KEYS = re.compile(
     r"token|secret|passw|pwd|auth|session|sid$|^sig|signature|^key$|api.?key|^code$|credential|^x-amz-",
     re.IGNORECASE,
@@ -56,13 +60,19 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        variants = {
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.count = 0
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """From now on these are secret, too."""
+        self._forms |= {
             form for secret in secrets if len(secret) >= MIN_LENGTH for form in _forms(secret)
         }
         # Longest first: an encoded form may contain a shorter one.
-        ordered = sorted(variants, key=len, reverse=True)
+        ordered = sorted(self._forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, ordered))) if ordered else None
-        self.count = 0
 
     def text(self, text: str) -> str:
         """The text with each secret value replaced by a mask of fixed length."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,13 +114,12 @@ def _same_name(scenario: Scenario, same: list[Scenario]) -> InvalidScenario:
 def _read(path: Path) -> str:
     """The file's text. A pipe or device is never opened: reading it could last for ever."""
     try:
-        if path.exists() and not path.is_file():
+        if not stat.S_ISREG(path.stat().st_mode):
             raise InvalidScenario("this is not a file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as err:
-        reason = err.strerror if isinstance(err, OSError) else err
-        raise InvalidScenario(f"the file cannot be read: {reason}") from err
+    except OSError as err:
+        raise InvalidScenario(f"the file cannot be read: {err.strerror}") from err
     check_size(len(content))
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise InvalidScenario("the file is UTF-16", hint="save it as UTF-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
@@ -136,7 +137,10 @@ def _pattern(text: str) -> str:
     if len(text) > 1000:
         raise InvalidInput("a pattern longer than 1000 characters")
     try:
-        re.compile(text)
+        with warnings.catch_warnings():
+            # Python warns of patterns that it may read otherwise one day; they are good today.
+            warnings.simplefilter("ignore")
+            re.compile(text)
     except (re.error, OverflowError, RecursionError) as err:
         raise InvalidInput(f"no regular expression: {err}") from err
     return text

@@ -11,6 +11,7 @@ from checkpoint_assets.defs.progress import log_steps
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
 from checkpoint_assets.defs.session_metadata import session_metadata
 from checkpoint_assets.model.enums import Artifact, SessionState
+from checkpoint_assets.model.errors import InvalidInput
 from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.storage.completeness import incomplete_steps
 from checkpoint_assets.storage.step_artifacts import StepArtifacts
@@ -75,13 +76,20 @@ def capture(
     """Capture the partition's scenario; the selected assets decide which artifacts."""
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     wanted = {artifact for name, artifact in ARTIFACTS.items() if name in selected}
-    scenario = setup.scenario(context.partition_key)
-    with browser.collector(storage.manager, setup) as collector, log_steps(context, setup.events):
-        manifest = collector.capture_scenario(
-            scenario,
-            artifacts=wanted or None,
-            tags={**config.tags, "dagster_run_id": context.run_id},
-        )
+    try:
+        scenario = setup.scenario(context.partition_key)
+        with (
+            browser.collector(storage.manager, setup) as collector,
+            log_steps(context, setup.events),
+        ):
+            manifest = collector.capture_scenario(
+                scenario,
+                artifacts=wanted or None,
+                tags={**config.tags, "dagster_run_id": context.run_id},
+            )
+    except InvalidInput as err:
+        # A file or a setting has to be changed first: trying again would fail again.
+        raise dg.Failure(str(err), allow_retries=False) from err
     missing = storage.manager.call(incomplete_steps, manifest)
     if any(key.name == COMPLETE_STEPS for key in context.selected_asset_check_keys):
         yield dg.AssetCheckResult(
@@ -92,9 +100,7 @@ def capture(
         )
     metadata = session_metadata(storage.manager, manifest)
     if manifest.state is not SessionState.COMPLETE:
-        raise dg.Failure(
-            f"scenario {scenario.name!r}: {manifest.reason}", metadata=metadata, allow_retries=False
-        )
+        raise dg.Failure(manifest.reason or "not complete", metadata=metadata, allow_retries=False)
     for name in sorted(selected):
         yield dg.Output(_value(name, storage, manifest), output_name=name, metadata=metadata)
 

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from checkpoint_assets.defs.partitions import scenario_partitions
+from checkpoint_assets.model.enums import SessionState
+from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.terminal import Terminal
 
 # The terminal shows the steps; Dagster's own lines are in the run's log.
+_NO_COMPUTE_LOGS = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+# What Dagster makes of Ctrl-C and of a termination from its UI.
+_INTERRUPTED = dg.DagsterExecutionInterruptedError.__name__
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -34,10 +44,35 @@ def register_scenarios(instance: dg.DagsterInstance, names: Iterable[str]) -> No
         instance.add_dynamic_partitions(scenario_partitions.name or "", new)
 
 
+def terminal_instance(home: Path) -> dg.DagsterInstance:
+    """The instance of that folder, for runs of this process: what they print goes to the terminal.
+
+    Dagster would copy their output to files with four helper processes a run, which a Ctrl-C in
+    the terminal ends with tracebacks of theirs.
+    """
+    name = "terminal.yaml"
+    settings = home / "dagster.yaml"
+    text = settings.read_text() if settings.exists() else ""
+    (home / name).write_text(text + _NO_COMPUTE_LOGS)
+    return dg.DagsterInstance.from_config(str(home), name)
+
+
+def aborted_runs(ended: Iterable[SystemEvent]) -> list[CaptureRun]:
+    """The sessions that were aborted, from the collector's events."""
+    return [
+        CaptureRun(**{name: event.data[name] for name in CaptureRun.__annotations__})
+        for event in ended
+        if event.data["state"] == SessionState.ABORTED
+    ]
+
+
 def capture_in_process(
     definitions: dg.Definitions, instance: dg.DagsterInstance, name: str, terminal: Terminal
 ) -> CaptureRun:
-    """One run of ``capture_job`` for the scenario. A failed run is a result, not an exception."""
+    """One run of ``capture_job`` for the scenario. A failed run is a result, not an exception.
+
+    An interrupt ends the session as aborted and is raised again as ``KeyboardInterrupt``.
+    """
     terminal.doing(f"{name}: starting the run")
     result = definitions.resolve_job_def("capture_job").execute_in_process(
         instance=instance, partition_key=name, raise_on_error=False, run_config=_QUIET
@@ -50,6 +85,9 @@ def capture_in_process(
             return _from_metadata(name, dict(event.materialization.metadata))
     for event in result.all_events:
         if event.is_step_failure:
+            error = event.step_failure_data.error
+            if error is not None and error.cls_name == _INTERRUPTED:
+                raise KeyboardInterrupt
             said = event.step_failure_data.user_failure_data
             metadata = dict(said.metadata) if said else {}
             return _from_metadata(name, metadata, (said and said.description) or _cause(event))

@@ -46,11 +46,18 @@ class Portal:
             running.add_done_callback(lambda _: finished.set())
             task.set_result(running)
 
-        self._loop.call_soon_threadsafe(start)
+        def stop() -> None:
+            # Runs behind `start`, if that was ever scheduled: the interrupt may come before it.
+            if task.done():
+                task.result().cancel()
+            else:
+                finished.set()
+
         try:
+            self._loop.call_soon_threadsafe(start)
             finished.wait()
         except BaseException:
-            self._loop.call_soon_threadsafe(task.result().cancel)
+            self._loop.call_soon_threadsafe(stop)
             finished.wait()
             raise
         return task.result().result()

@@ -23,6 +23,7 @@ class Terminal:
     def __init__(self, stream: TextIO, *, quiet: float = QUIET_SECONDS) -> None:
         self._stream = stream
         self._quiet = quiet
+        self.ended: list[SystemEvent] = []
         self._lock = threading.Lock()
         self._doing = "starting"
         self._since = self._last = time.monotonic()
@@ -50,15 +51,23 @@ class Terminal:
         )
         self.doing(f"{data['scenario']}: after step {data['step_id']}")
 
+    async def session_ended(self, event: SystemEvent) -> None:
+        """Remember a session that is not complete."""
+        self.ended.append(event)
+
     @contextmanager
     def attached(self, events: IEventEmitter) -> Generator[None, None, None]:
         """Print a line for each step that these events tell of."""
         with Portal() as portal:
-            subscription = portal.call(events.subscribe, EventType.STEP_STORED, self.step_stored)
+            subscriptions = [
+                portal.call(events.subscribe, EventType.STEP_STORED, self.step_stored),
+                portal.call(events.subscribe, EventType.COLLECTION_ERROR, self.session_ended),
+            ]
             try:
                 yield
             finally:
-                portal.call(events.unsubscribe, subscription)
+                for subscription in subscriptions:
+                    portal.call(events.unsubscribe, subscription)
 
     def _beat(self) -> None:
         while not self._end.wait(0.5):

@@ -25,7 +25,12 @@ from checkpoint_assets.model.errors import (
     StoreUnavailable,
 )
 from checkpoint_assets.storage.media import content_disposition
-from checkpoint_assets.storage.s3_clients import S3Client, S3ClientFactory, S3Clients
+from checkpoint_assets.storage.s3_clients import (
+    REQUEST_TIMEOUT,
+    S3Client,
+    S3ClientFactory,
+    S3Clients,
+)
 from checkpoint_assets.storage.s3_errors import from_code, s3_error
 from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
 
@@ -36,7 +41,11 @@ DELETE_BATCH = 1000
 
 
 class S3Store(Store):
-    """Keeps objects in ``bucket`` below ``prefix``. The factory makes its boto3 client."""
+    """Keeps objects in ``bucket`` below ``prefix``. The factory makes its boto3 client.
+
+    ``request_timeout`` bounds each request for data, in seconds; none moves more than 8 MiB but
+    the ``put`` and ``fetch`` of a larger object.
+    """
 
     def __init__(
         self,
@@ -44,11 +53,12 @@ class S3Store(Store):
         prefix: str = "",
         *,
         client_factory: S3ClientFactory,
+        request_timeout: float = REQUEST_TIMEOUT,
         clock: Clock = system_clock,
     ) -> None:
         self._bucket = bucket
         self._prefix = prefix.strip("/")
-        self._clients = S3Clients(bucket, self._prefix, client_factory)
+        self._clients = S3Clients(bucket, self._prefix, client_factory, request_timeout)
         self._clock = clock
 
     @property

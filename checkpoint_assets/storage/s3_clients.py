@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 S3Client = Any
 S3ClientFactory = Callable[[], S3Client]
 
-CONNECT_TIMEOUT = 2
-REQUEST_TIMEOUT = 30
+# Seconds. A server that is there accepts in far less; one that is not must be told soon.
+CONNECT_TIMEOUT = 2.0
+REQUEST_TIMEOUT = 30.0
 # Role credentials are renewed ahead of their end; asking often keeps obstore's copy valid.
 _CREDENTIALS_LIFE = timedelta(minutes=5)
 
@@ -56,10 +57,13 @@ def default_client_factory(region: str, endpoint_url: str | None = None) -> S3Cl
 class S3Clients:
     """Makes both clients once, on demand, from whichever thread asks first."""
 
-    def __init__(self, bucket: str, prefix: str, factory: S3ClientFactory) -> None:
+    def __init__(
+        self, bucket: str, prefix: str, factory: S3ClientFactory, request_timeout: float
+    ) -> None:
         self._bucket = bucket
         self._prefix = prefix
         self._factory = factory
+        self._timeout = timedelta(seconds=request_timeout)
         self._lock = threading.Lock()
         self._control: S3Client | None = None
         self._data: ObstoreS3 | None = None
@@ -109,10 +113,10 @@ class S3Clients:
             client_options={
                 "allow_http": address.scheme == "http",
                 "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT),
-                "timeout": timedelta(seconds=REQUEST_TIMEOUT),
+                "timeout": self._timeout,
             },
             # Retries belong to the retry wrapper, which counts and logs each one.
-            retry_config={"max_retries": 0, "retry_timeout": timedelta(seconds=REQUEST_TIMEOUT)},
+            retry_config={"max_retries": 0, "retry_timeout": self._timeout},
         )
 
 

@@ -33,6 +33,9 @@ from checkpoint_assets.storage.stores import open_store
 
 logger = logging.getLogger(__name__)
 
+# Where it was already said that no bucket is configured; managers come and go, the fact stays.
+_said: set[str] = set()
+
 StepContents = tuple[str | None, bytes | None, dict[str, Any] | None, dict[str, Any] | None]
 
 
@@ -81,7 +84,8 @@ class StorageManager:
         self._layout: Layout = layout
         self._concurrency = concurrency
         self._clock = clock
-        if url is None and store is None and prefer_s3 and self._location.kind == "local":
+        unconfigured = url is None and store is None and prefer_s3
+        if unconfigured and self._location.kind == "local" and _once(self._store.url):
             logger.warning(
                 "no S3 bucket is configured (SM_S3_BUCKET_NAME); storing in %s",
                 self._location.local_base_path,
@@ -371,6 +375,13 @@ class StorageManager:
     async def delete_objects(self, keys: Sequence[str]) -> None:
         """Remove objects of a reserved area. Raises ``PartialFailure``."""
         await deletion.delete_keys(self._store, [parse_reserved_key(key) for key in keys])
+
+
+def _once(url: str) -> bool:
+    """Whether this is the first time that the URL is asked for in this process."""
+    first = url not in _said
+    _said.add(url)
+    return first
 
 
 def _wanted(artifacts: Collection[Artifact | str] | None) -> tuple[Artifact, ...]:

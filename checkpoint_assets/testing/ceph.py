@@ -155,7 +155,7 @@ class Ceph:
         self._folder = Path()
 
     def kill(self, *names: str) -> None:
-        """SIGKILL these processes: ``gateway``, ``disk``, ``monitor``. Returns when they are dead."""
+        """SIGKILL ``gateway``, ``disk`` or ``monitor``. Returns when they are dead."""
         for name in names:
             process = self._processes.pop(name, None)
             if process:

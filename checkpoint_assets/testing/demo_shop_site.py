@@ -40,6 +40,9 @@ DEMO_SECRETS = {
     "SHOP_PASSWORD": "correct-horse-7",
     "SHOP_OLD_PASSWORD": "tired-horse-6",
     "SHOP_CARD_NUMBER": "4242424242424242",
+    "SHOP_CARD_CODE": "737",
+    "SHOP_DOOR_CODE": "4711#",
+    "SHOP_PHONE": "+49 30 5550199",
 }
 HIGHEST_PRICE = 80
 

@@ -27,6 +27,7 @@ For readable failures, call ``pytest.register_assert_rewrite("checkpoint_assets.
 
 from __future__ import annotations
 
+from checkpoint_assets.testing.manager_suite import StorageManagerSuite
 from checkpoint_assets.testing.store_case import StoreCapabilities
 from checkpoint_assets.testing.store_tests_concurrency import ConcurrencyTests
 from checkpoint_assets.testing.store_tests_deleting import DeletingTests
@@ -34,7 +35,7 @@ from checkpoint_assets.testing.store_tests_listing import ListingTests
 from checkpoint_assets.testing.store_tests_reading import ReadingTests
 from checkpoint_assets.testing.store_tests_writing import WritingTests
 
-__all__ = ["StoreCapabilities", "StoreSuite"]
+__all__ = ["StorageManagerSuite", "StoreCapabilities", "StoreSuite"]
 
 
 class StoreSuite(WritingTests, ReadingTests, ListingTests, DeletingTests, ConcurrencyTests):

@@ -198,6 +198,10 @@ class LocalSite:
         if any(part.startswith(".") or set(part) & set('\\:\0*?"<>|') for part in parts):
             return None
         path = self.root.joinpath(*parts).resolve()
+        try:
+            path.stat()
+        except OSError:  # not there, or a name that is too long to be there
+            return None
         return path if path.is_relative_to(self.root) else None
 
 

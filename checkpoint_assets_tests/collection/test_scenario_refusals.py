@@ -29,19 +29,25 @@ YAML = {
         HEAD + STEPS + "---\nname: b\n",
         "5: a second YAML document begins here (one file, one scenario)",
     ),
-    "duplicate key": ("name: a\nsite: demo\nname: b\n", "3: duplicate key 'name' (first on line 1)"),
+    "duplicate key": (
+        "name: a\nsite: demo\nname: b\n",
+        "3: duplicate key 'name' (first on line 1)",
+    ),
     "duplicate key deep inside": (
         HEAD + "steps:\n- click:\n    selector: a\n    button: left\n    selector: b\n",
         "7: duplicate key 'selector' (first on line 5)",
     ),
-    "anchor": (HEAD + "tags: &t {a: b}\n", "3: an anchor (&t) is not allowed (write the value out)"),
+    "anchor": (
+        HEAD + "tags: &t {a: b}\n",
+        "3: an anchor (&t) is not allowed (write the value out)",
+    ),
     "alias": ("name: *n\n", "1: an alias (*n) is not allowed (write the value out)"),
     "alias bomb": (
         "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n",
         "1: an anchor (&a) is not allowed (write the value out)",
     ),
     "merge key": (
-        HEAD + "collect:\n  <<: {full_page: true}\n",
+        HEAD + "collect:\n  <<: {full_page: true}\n" + STEPS,
         "4: unknown key '<<' in collect (known: artifacts, every, on, full_page)",
     ),
     "python tag": (
@@ -61,9 +67,12 @@ YAML = {
     "absurd depth": ("[" * 200_000, "1: nested more than 20 levels deep"),
     "absurd depth in blocks": ("- " * 100_000, "1: nested more than 20 levels deep"),
     "many values": ("[" + "1," * 30_000 + "]", "1: more than 20000 values"),
-    "unclosed": (HEAD + "tags: {a: b\n", "4: not valid YAML: expected ',' or '}', but got '<stream end>'"),
+    "unclosed": (
+        HEAD + "tags: {a: b\n",
+        "4: not valid YAML: expected ',' or '}', but got '<stream end>'",
+    ),
     "key that is a list": ("? [a]\n: b\n", "1: a key must be a word"),
-    "missing key": ("name: a\n: b\n", "2: a key must be a word"),
+    "missing key": ("? \n: b\n", "1: a key must be a word"),
     "NUL": ("name: a\nsite: d\x00\n", "2: a character that YAML does not allow"),
     "escaped NUL": (
         'name: a\ndescription: "\\0"\n',
@@ -83,12 +92,12 @@ YAML = {
 
 KEYS = {
     "unknown key": (
-        HEAD + "shedule: x\n" + STEPS,
-        "3: unknown key 'shedule' in the scenario (did you mean 'schedule'?)",
+        HEAD + "scheduel: x\n" + STEPS,
+        "3: unknown key 'scheduel' in the scenario (did you mean 'schedule'?)",
     ),
     "unknown key in collect": (
-        HEAD + "collect:\n  full_page: true\n  sceenshot: true\n" + STEPS,
-        "5: unknown key 'sceenshot' in collect (did you mean 'screenshot'?)",
+        HEAD + "collect:\n  full_page: true\n  sceenshoot: true\n" + STEPS,
+        "5: unknown key 'sceenshoot' in collect (did you mean 'screenshot'?)",
     ),
     "key in the wrong place": (
         HEAD + "full_page: true\n" + STEPS,
@@ -100,11 +109,14 @@ KEYS = {
     ),
     "retries": (
         HEAD + "retries: -1\n" + STEPS,
-        "3: unknown key 'retries' in the scenario (did you mean 'retention'?)",
+        "3: unknown key 'retries' in the scenario (known: name, description, site, start_url, "
+        "source, cdp_url, engine, viewport, device, locale, timezone, extra_headers, "
+        "storage_state, tags, collect, schedule, retention, allow_private, variables, timeout, "
+        "steps)",
     ),
     "unknown key in viewport": (
-        HEAD + "viewport: {width: 5, hight: 5}\n" + STEPS,
-        "3: unknown key 'hight' in viewport (did you mean 'height'?)",
+        HEAD + "viewport: {width: 5, heihgt: 5}\n" + STEPS,
+        "3: unknown key 'heihgt' in viewport (did you mean 'height'?)",
     ),
     "unknown key in retention": (
         HEAD + "retention:\n  keepfor: 3d\n" + STEPS,
@@ -113,8 +125,8 @@ KEYS = {
     "no name": ("site: demo\n" + STEPS, "1: the scenario needs 'name'"),
     "name with a slash": (
         "name: a/b\n" + STEPS,
-        "1: name: invalid scenario name 'a/b' (use 1 to 96 ASCII letters, digits, '_' or '-'; "
-        "begin and end with a letter or digit)",
+        "1: name: invalid scenario name 'a/b' (1 to 96 ASCII letters, digits, '_' or '-', "
+        "first and last a letter or digit)",
     ),
     "name of a device": (
         "name: con\n" + STEPS,
@@ -188,7 +200,8 @@ KEYS = {
     "half a viewport": (HEAD + "viewport: {width: 800}\n" + STEPS, "3: viewport needs 'height'"),
     "octal width": (
         HEAD + "viewport: {width: 0800, height: 012}\n" + STEPS,
-        "3: viewport.width must be a whole number from 1 to 16383 (write it without quotes)",
+        "3: viewport.width must be a whole number from 1 to 16383 "
+        "(YAML reads a leading 0 as octal: write it without)",
     ),
     "quoted width": (
         HEAD + 'viewport: {width: "800", height: 600}\n' + STEPS,
@@ -237,12 +250,13 @@ KEYS = {
     ),
     "tag that is a number": (
         HEAD + "tags:\n  release: 1.2\n" + STEPS,
-        '4: tags.release must be text, but YAML reads the unquoted 1.2 as a number (quote it: "1.2")',
+        "4: tags.release must be text, but YAML reads the unquoted 1.2 as a number "
+        '(quote it: "1.2")',
     ),
     "tags in a list": (HEAD + "tags: [a]\n" + STEPS, "3: tags must be a mapping, but is a list"),
     "unknown artifact": (
-        HEAD + "collect:\n  artifacts:\n  - html\n  - sceenshot\n" + STEPS,
-        "6: unknown collect.artifacts 'sceenshot' (did you mean 'screenshot'?)",
+        HEAD + "collect:\n  artifacts:\n  - html\n  - sceenshoot\n" + STEPS,
+        "6: unknown collect.artifacts 'sceenshoot' (did you mean 'screenshot'?)",
     ),
     "no artifacts": (
         HEAD + "collect: {artifacts: []}\n" + STEPS,
@@ -257,8 +271,8 @@ KEYS = {
         "3: collect.every must be from 1 to 1000000",
     ),
     "on an unknown step": (
-        HEAD + "collect: {on: [clik]}\n" + STEPS,
-        "3: unknown collect.on 'clik' (did you mean 'click'?)",
+        HEAD + "collect: {on: [clikc]}\n" + STEPS,
+        "3: unknown collect.on 'clikc' (did you mean 'click'?)",
     ),
     "yes for true": (
         HEAD + "collect: {full_page: yes}\n" + STEPS,

@@ -13,7 +13,7 @@ HEAD = "name: a\nsite: demo\nsteps:\n"
 STEPS = {
     "a word": ("- goto\n", "4: a step must be a kind and its value, but is text (- click: '#buy')"),
     "nothing": ("-\n", "4: a step must be a kind and its value, but is nothing (- click: '#buy')"),
-    "unknown kind": ("- goto: /\n- clik: a\n", "5: unknown step 'clik' (did you mean 'click'?)"),
+    "unknown kind": ("- goto: /\n- clikc: a\n", "5: unknown step 'clikc' (did you mean 'click'?)"),
     "kind far from all": (
         "- xyzzy: a\n",
         "4: unknown step 'xyzzy' (one of goto, fill, click, press, select, check, uncheck, hover, "
@@ -220,7 +220,8 @@ STEPS = {
     ),
     "expect a broken pattern": (
         "- expect: {selector: a, matches: '(b'}\n",
-        "4: expect.matches: no regular expression: missing ), unterminated subpattern at position 0",
+        "4: expect.matches: no regular expression: "
+        "missing ), unterminated subpattern at position 0",
     ),
     "expect visible perhaps": (
         "- expect: {selector: a, visible: 'true'}\n",
@@ -249,9 +250,7 @@ URLS = {
     "about:blank": "the scheme 'about' is not allowed (only http and https are)",
     "ftp://a.example/": "the scheme 'ftp' is not allowed (only http and https are)",
     "ws://a.example/": "the scheme 'ws' is not allowed (only http and https are)",
-    "https://a:b@c.example/": (
-        "the URL has a user name or password in it (use a secret instead)"
-    ),
+    "https://a:b@c.example/": ("the URL has a user name or password in it (use a secret instead)"),
 }
 
 

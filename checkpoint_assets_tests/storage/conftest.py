@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from checkpoint_assets.storage.local import LocalStore
@@ -15,6 +16,7 @@ from checkpoint_assets.storage.s3 import S3Store
 from checkpoint_assets.storage.s3_clients import S3Client
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.store import Store
+from checkpoint_assets.testing.faulty_s3 import FaultyS3
 
 KINDS = ["memory", "local", "s3"]
 REGION = "us-west-2"
@@ -57,10 +59,32 @@ def s3_store(s3_client: S3Client, shared_bucket: str) -> S3Store:
     return S3Store(shared_bucket, f"some/{next(_numbers)}", client_factory=lambda: s3_client)
 
 
+@pytest.fixture
+def faulty_s3() -> Iterator[FaultyS3]:
+    with FaultyS3(buckets=["checkpoints"]) as server:
+        yield server
+
+
+@pytest.fixture
+def faulty_client(faulty_s3: FaultyS3) -> S3Client:
+    return client_of(faulty_s3)
+
+
+def client_of(server: FaultyS3) -> S3Client:
+    """A boto3 client that tries once and gives up soon."""
+    session = boto3.Session("testing-access-key", "testing-secret-key", region_name=REGION)
+    config = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    return session.client("s3", endpoint_url=server.endpoint_url, config=config)
+
+
+@pytest.fixture
+def faulty_store(faulty_client: S3Client) -> S3Store:
+    """A bare store on a server that fails as it is told; requests end after two seconds."""
+    return S3Store("checkpoints", client_factory=lambda: faulty_client, request_timeout=2)
+
+
 @pytest.fixture(params=KINDS)
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[Store]:
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     """An empty store of each kind."""
     store: Store
     if request.param == "s3":
@@ -70,7 +94,7 @@ async def store(
     else:
         store = MemoryStore()
     await store.connect()
-    yield store
+    return store
 
 
 @pytest.fixture

@@ -91,10 +91,11 @@ def test_closing_ends_its_thread():
 
 def test_an_interrupt_cancels_what_runs_and_waits_for_its_end():
     events: list[str] = []
+    waiting = threading.main_thread()
 
     async def forever(manager: StorageManager) -> Any:
         try:
-            signal.raise_signal(signal.SIGINT)
+            signal.pthread_kill(waiting.ident or 0, signal.SIGINT)
             await asyncio.sleep(60)
         finally:
             events.append("cleaned up")

@@ -489,9 +489,7 @@ async def test_deleting_what_is_absent_is_fine_and_logged(
     assert "no session s1" in caplog.text
 
 
-async def test_foreign_objects_in_a_session_are_not_deleted(
-    manager: StorageManager, store: Store
-):
+async def test_foreign_objects_in_a_session_are_not_deleted(manager: StorageManager, store: Store):
     await store_whole(manager)
     await overwrite(store, "s1/notes by hand.txt", b"x")
     await manager.delete_session("s1")
@@ -572,7 +570,7 @@ async def test_two_writers_of_one_step_never_mix(manager: StorageManager):
 
 
 async def test_one_manager_serves_many_threads_and_loops(manager: StorageManager):
-    failures: list[BaseException] = []
+    failures: list[Exception] = []
 
     def work(number: int) -> None:
         async def use() -> None:
@@ -583,7 +581,7 @@ async def test_one_manager_serves_many_threads_and_loops(manager: StorageManager
 
         try:
             asyncio.run(use())
-        except BaseException as error:  # handed to the test below
+        except Exception as error:  # noqa: BLE001 - handed to the test below
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

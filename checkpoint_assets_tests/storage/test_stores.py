@@ -13,9 +13,7 @@ from checkpoint_assets.storage.store import ObjectInfo, Store
 
 
 async def put(store: Store, key: str, data: bytes = b"x", **how: object) -> ObjectInfo:
-    return await store.put(
-        key, data, media_type="application/json", sha256=sha256_hex(data), **how
-    )
+    return await store.put(key, data, media_type="application/json", sha256=sha256_hex(data), **how)
 
 
 async def put_all(store: Store, names: list[str]) -> None:
@@ -128,8 +126,15 @@ async def test_opening_what_is_absent_is_not_found(store: Store):
 
 @pytest.mark.parametrize(
     ("start", "length", "expected"),
-    [(0, None, b"0123456789"), (3, 4, b"3456"), (8, 100, b"89"), (10, None, b""), (99, 1, b"")]
-    + [(0, 0, b""), (9, 1, b"9")],
+    [
+        (0, None, b"0123456789"),
+        (3, 4, b"3456"),
+        (9, 1, b"9"),
+        (8, 100, b"89"),
+        (0, 0, b""),
+        (10, None, b""),
+        (99, 1, b""),
+    ],
 )
 async def test_a_range_is_cut_from_the_object(store: Store, start: int, length, expected: bytes):
     await put(store, "a/b", b"0123456789")

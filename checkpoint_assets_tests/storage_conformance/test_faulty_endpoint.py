@@ -1,4 +1,4 @@
-"""The S3 store keeps the contract on the faulty endpoint, as long as nothing is injected."""
+"""The S3 store and the manager keep the contract on the faulty endpoint with no fault injected."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 
 from checkpoint_assets.storage.s3 import S3Store
 from checkpoint_assets.testing.faulty_s3 import FaultyS3
-from checkpoint_assets.testing.store_suite import StoreSuite
+from checkpoint_assets.testing.store_suite import StorageManagerSuite, StoreSuite
 from checkpoint_assets_tests.storage_conformance.conftest import new_s3_store, reopened
 
 
-class TestS3StoreOnFaultyEndpoint(StoreSuite):
+class OnFaultyEndpoint:
     @pytest.fixture
     def store(self, faulty: FaultyS3, faulty_client: Any) -> S3Store:
         return new_s3_store("checkpoints", faulty_client)
@@ -19,3 +19,11 @@ class TestS3StoreOnFaultyEndpoint(StoreSuite):
     @pytest.fixture
     def reopen(self, faulty_client: Any) -> Callable[[S3Store], S3Store]:
         return reopened(faulty_client)
+
+
+class TestS3StoreOnFaultyEndpoint(OnFaultyEndpoint, StoreSuite):
+    pass
+
+
+class TestStorageManagerOnFaultyEndpoint(OnFaultyEndpoint, StorageManagerSuite):
+    pass

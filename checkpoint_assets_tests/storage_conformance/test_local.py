@@ -1,4 +1,4 @@
-"""The store in a folder keeps the contract."""
+"""The store in a folder keeps the contract, and so does the manager over it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from checkpoint_assets.storage.local import LocalStore
-from checkpoint_assets.testing.store_suite import StoreSuite
+from checkpoint_assets.testing.store_suite import StorageManagerSuite, StoreSuite
 
 
-class TestLocalStore(StoreSuite):
+class InFolder:
     @pytest.fixture
     def store(self, tmp_path: Path) -> LocalStore:
         return LocalStore(tmp_path / "store")
@@ -17,3 +17,11 @@ class TestLocalStore(StoreSuite):
     @pytest.fixture
     def reopen(self) -> Callable[[LocalStore], LocalStore]:
         return lambda store: LocalStore(store.root)
+
+
+class TestLocalStore(InFolder, StoreSuite):
+    pass
+
+
+class TestStorageManagerOnLocalStore(InFolder, StorageManagerSuite):
+    pass

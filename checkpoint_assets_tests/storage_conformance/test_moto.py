@@ -1,4 +1,4 @@
-"""The S3 store keeps the contract on moto's HTTP server."""
+"""The S3 store keeps the contract on moto's HTTP server, and so does the manager over it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 
 from checkpoint_assets.storage.s3 import S3Store
-from checkpoint_assets.testing.store_suite import StoreSuite
+from checkpoint_assets.testing.store_suite import StorageManagerSuite, StoreSuite
 from checkpoint_assets_tests.storage_conformance.conftest import new_s3_store, reopened
 
 
-class TestS3StoreOnMoto(StoreSuite):
+class OnMoto:
     @pytest.fixture
     def store(self, moto: Any) -> S3Store:
         # moto lists in time that grows with the bucket, so each test has one of its own.
@@ -22,3 +22,11 @@ class TestS3StoreOnMoto(StoreSuite):
     @pytest.fixture
     def reopen(self, moto: Any) -> Callable[[S3Store], S3Store]:
         return reopened(moto)
+
+
+class TestS3StoreOnMoto(OnMoto, StoreSuite):
+    pass
+
+
+class TestStorageManagerOnMoto(OnMoto, StorageManagerSuite):
+    pass

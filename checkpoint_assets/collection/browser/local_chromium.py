@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
@@ -12,7 +13,11 @@ from playwright.async_api import Error as PlaywrightError
 from checkpoint_assets.collection.browser.chromium import find_chromium, launch_arguments
 from checkpoint_assets.collection.browser.deadline import within
 from checkpoint_assets.config import Settings
-from checkpoint_assets.model.errors import BrowserUnavailable, DataCollectionError
+from checkpoint_assets.model.errors import (
+    BrowserUnavailable,
+    DataCollectionError,
+    InvalidScenario,
+)
 
 
 class LocalChromium:
@@ -32,6 +37,22 @@ class LocalChromium:
     def version(self) -> str | None:
         """The browser's version, once it runs."""
         return self._browser.version if self._browser else None
+
+    async def start(self) -> None:
+        """Start the browser, if it does not run. Raises ``BrowserUnavailable``."""
+        await self._running()
+
+    def device(self, name: str) -> dict[str, Any]:
+        """Playwright's settings for the named device. Raises ``InvalidScenario``."""
+        devices = self._playwright.devices if self._playwright else {}
+        if name not in devices:
+            near = difflib.get_close_matches(name, devices, n=1)
+            raise InvalidScenario(
+                f"there is no device {name!r}", hint=f"did you mean {near[0]!r}?" if near else None
+            )
+        known = dict(devices[name])
+        known.pop("default_browser_type", None)
+        return known
 
     async def new_context(self, **options: Any) -> BrowserContext:
         """A fresh context: no cookies, no permissions, no downloads. Starts the browser if need be.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncGenerator, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,7 +21,7 @@ from checkpoint_assets.collection.steps import Goto, Step
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock, system_clock
 from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.errors import DataCollectionError
+from checkpoint_assets.model.errors import DataCollectionError, InvalidScenario
 from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.runtime.cleanup import to_the_end
 
@@ -43,6 +44,7 @@ class LocalBrowserSource:
         *,
         site_url: str | None = None,
         secrets: Mapping[str, str] | None = None,
+        redactor: Redactor | None = None,
         artifacts: Collection[Artifact] = tuple(Artifact),
         clock: Clock = system_clock,
     ) -> None:
@@ -51,6 +53,7 @@ class LocalBrowserSource:
         self._settings = settings
         self._site_url = site_url
         self._secrets = dict(secrets or {})
+        self._redactor = redactor or Redactor(self._secrets.values())
         self._artifacts = frozenset(artifacts)
         self._clock = clock
         self._context: BrowserContext | None = None
@@ -62,6 +65,7 @@ class LocalBrowserSource:
         return f"local:{self._scenario.name}"
 
     async def connect(self) -> None:
+        await self._browser.start()
         self._context = await self._browser.new_context(**self._context_options())
         self._encoders = ThreadPoolExecutor(
             self._settings.encode_threads, thread_name_prefix="checkpoint-encode"
@@ -73,9 +77,10 @@ class LocalBrowserSource:
                 base_url=self._base_url(),
                 allowed=self._allowed(),
                 secrets=self._secrets,
-                redactor=Redactor(self._secrets.values()),
+                redactor=self._redactor,
                 encoders=self._encoders,
                 clock=self._clock,
+                timeout=self._scenario.timeout,
             )
         except PlaywrightError as err:
             raise DataCollectionError(f"the page could not be opened: {err.message}") from err
@@ -147,13 +152,32 @@ class LocalBrowserSource:
     def _context_options(self) -> dict[str, Any]:
         scenario = self._scenario
         viewport = scenario.viewport
-        options: dict[str, Any] = {
+        size: dict[str, Any] = {
             "viewport": {"width": viewport.width, "height": viewport.height},
+            "device_scale_factor": viewport.device_scale_factor,
+        }
+        device = self._browser.device(scenario.device) if scenario.device else {}
+        options: dict[str, Any] = {
+            **(size | device if not scenario.own_viewport else device | size),
+            "storage_state": self._storage_state(),
             "locale": scenario.locale,
             "timezone_id": scenario.timezone,
             "extra_http_headers": scenario.headers(self._secrets) or None,
         }
         return {name: value for name, value in options.items() if value is not None}
+
+    def _storage_state(self) -> Any:
+        """The log-in state that the scenario's secret holds, as Playwright writes it."""
+        if self._scenario.storage_state is None:
+            return None
+        name = self._scenario.storage_state.name
+        try:
+            return json.loads(self._secrets[name])
+        except ValueError as err:
+            raise InvalidScenario(
+                f"the secret {name} is no storage state",
+                hint="give it the JSON that Playwright's storage_state() returns",
+            ) from err
 
     def _collected(self, step: CapturedStep) -> CollectedData:
         return CollectedData(

@@ -21,7 +21,7 @@ from checkpoint_assets.collection.browser.expectations import (
     same_url,
 )
 from checkpoint_assets.collection.browser.targets import Target, describe, find_target, in_frames
-from checkpoint_assets.collection.redaction import MASK, redact_url
+from checkpoint_assets.collection.redaction import MASK, Redactor, redact_url
 from checkpoint_assets.collection.steps import (
     Act,
     Check,
@@ -53,7 +53,10 @@ _POLL = 0.1
 
 
 class PageActions:
-    """Performs steps. ``allowed`` are the private ``host:port`` pairs that may be opened."""
+    """Performs steps. ``allowed`` are the private ``host:port`` pairs that may be opened.
+
+    ``timeout`` is for steps that have none of their own, in seconds.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,11 @@ class PageActions:
         base_url: str,
         allowed: frozenset[str],
         secrets: Mapping[str, str],
+        redactor: Redactor,
+        timeout: float | None = None,
     ) -> None:
+        self._timeout = timeout
+        self._redactor = redactor
         self._page = page
         self._timeouts = settings.timeouts
         self._base_url = base_url
@@ -95,6 +102,9 @@ class PageActions:
             case _:
                 await self._on_target(step, record)
 
+    def _seconds(self, step: Step) -> float:
+        return step.timeout or self._timeout or self._timeouts.action
+
     async def _goto(self, step: Goto, record: ActionRecord) -> None:
         url = urljoin(self._base_url, step.url)
         record.value = redact_url(url)
@@ -103,7 +113,7 @@ class PageActions:
             await check_url(url, self._allowed)
         except InvalidUrl as err:
             raise NavigationFailed(err.message, hint=err.hint) from err
-        seconds = step.timeout or self._timeouts.navigation
+        seconds = step.timeout or self._timeout or self._timeouts.navigation
         try:
             response = await within(
                 seconds,
@@ -123,7 +133,7 @@ class PageActions:
             raise NavigationFailed(f"{record.value} answered with status {response.status}")
 
     async def _on_target(self, step: Step, record: ActionRecord) -> None:
-        seconds = step.timeout or self._timeouts.action
+        seconds = self._seconds(step)
         hidden_is_fine = isinstance(step, Upload | Select | Check | Uncheck | Scroll)
         target = await self._find(step, record, seconds, must_be_visible=not hidden_is_fine)
         record.target = await describe(target)
@@ -157,6 +167,9 @@ class PageActions:
                 value = self._secrets[step.secret] if step.secret else step.text or ""
                 record.secret = step.secret
                 record.value = MASK if step.secret or private else value
+                if private:
+                    # What goes into a private field is a secret wherever else it turns up.
+                    self._redactor.add([value])
                 return lambda: locator.fill(value)
             case Click():
                 options: dict[str, Any] = {
@@ -198,16 +211,16 @@ class PageActions:
         else:
             record.value = {"x": step.x, "y": step.y}
             call = self._page.evaluate(
-                "([x, y]) => window.scrollBy({left: x, top: y, behavior: 'instant'})",
+                "([x, y]) => window.scrollTo({left: x, top: y, behavior: 'instant'})",
                 [step.x, step.y],
             )
         try:
-            await within(step.timeout or self._timeouts.action, call, step.kind)
+            await within(self._seconds(step), call, step.kind)
         finally:
             record.milliseconds["act"] = _since(started)
 
     async def _wait_for(self, step: WaitFor, record: ActionRecord) -> None:
-        seconds = step.timeout or self._timeouts.action
+        seconds = self._seconds(step)
         started = time.monotonic()
         record.value = step.state if step.selectors else step.text or step.url
         try:
@@ -224,7 +237,7 @@ class PageActions:
             record.milliseconds["act"] = _since(started)
 
     async def _expect(self, step: Expect, record: ActionRecord) -> None:
-        seconds = step.timeout or self._timeouts.action
+        seconds = self._seconds(step)
         started = time.monotonic()
         observed = Observed()
         record.value = step.expected

@@ -13,9 +13,11 @@ from playwright.async_api import CDPSession
 from checkpoint_assets.collection.browser.deadline import within
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.screenshot import MAX_SIDE
+from checkpoint_assets.collection.redaction import (
+    PRIVATE_FIELD_NAMES,
+    PRIVATE_FIELD_PURPOSES,
+)
 
-# Names and ids of form fields whose value is nobody's business. A passenger is no password.
-FIELD_NAMES = r"pass(?!eng|age|ive)|pwd|secret|token|csrf|otp|cvv|cvc|csc|ssn|card.?num"
 PRIVATE_SELECTORS = ("[data-private]",)
 MAX_NODES = 200_000
 MAX_HTML = 16 * 1024 * 1024
@@ -65,7 +67,8 @@ class PageCapture:
 
     def _options(self) -> dict[str, Any]:
         return {
-            "secretNames": FIELD_NAMES,
+            "privateNames": PRIVATE_FIELD_NAMES,
+            "privatePurposes": PRIVATE_FIELD_PURPOSES,
             "privateSelectors": list(PRIVATE_SELECTORS),
             "canvas": True,
             "maxNodes": MAX_NODES,

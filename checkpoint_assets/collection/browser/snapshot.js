@@ -7,8 +7,8 @@ function snapshot(options) {
     "param", "source", "track", "wbr"]);
   // Their text is not parsed for entities (HTML, serialising fragments).
   const RAW = new Set(["style", "script", "xmp", "iframe", "noembed", "noframes", "plaintext"]);
-  const secretName = new RegExp(options.secretNames, "i");
-  const secretComplete = /(^|\s)(cc-\S+|one-time-code|current-password|new-password)(\s|$)/i;
+  const privateName = new RegExp(options.privateNames, "i");
+  const privatePurpose = new RegExp(options.privatePurposes, "i");
   const selectors = options.privateSelectors.join(",");
   const counts = {
     nodes: 0, shadow_roots: 0, frames: 0, opaque_frames: 0, canvases: 0, tainted_canvases: 0,
@@ -30,8 +30,8 @@ function snapshot(options) {
   // Which rule masks this form control, if any.
   function secretRule(element) {
     if (element.type === "password") return "password";
-    if (secretComplete.test(element.getAttribute("autocomplete") || "")) return "autocomplete";
-    const named = ["name", "id"].some((key) => secretName.test(element.getAttribute(key) || ""));
+    if (privatePurpose.test(element.getAttribute("autocomplete") || "")) return "autocomplete";
+    const named = ["name", "id"].some((key) => privateName.test(element.getAttribute(key) || ""));
     return named ? "name" : null;
   }
 

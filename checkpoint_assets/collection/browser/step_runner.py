@@ -84,13 +84,22 @@ class StepRunner:
         redactor: Redactor,
         encoders: ThreadPoolExecutor,
         clock: Clock,
+        timeout: float | None = None,
     ) -> Self:
         """A runner on a new page of the context. Raises ``DataCollectionError``."""
         seconds = settings.timeouts.launch
         page = await within(seconds, context.new_page(), "opening a page")
         cdp = await within(seconds, context.new_cdp_session(page), "opening a CDP session")
         world = IsolatedWorld(cdp)
-        actions = PageActions(page, settings, base_url=base_url, allowed=allowed, secrets=secrets)
+        actions = PageActions(
+            page,
+            settings,
+            base_url=base_url,
+            allowed=allowed,
+            secrets=secrets,
+            redactor=redactor,
+            timeout=timeout,
+        )
         capture = PageCapture(cdp, world, deadline=settings.timeouts.capture)
         return cls(page, world, actions, capture, settings, redactor, encoders, clock)
 

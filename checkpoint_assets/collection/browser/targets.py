@@ -12,6 +12,10 @@ from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import FrameLocator, Locator, Page
 
 from checkpoint_assets.collection.browser.deadline import translate
+from checkpoint_assets.collection.redaction import (
+    PRIVATE_FIELD_NAMES,
+    PRIVATE_FIELD_PURPOSES,
+)
 from checkpoint_assets.model.errors import BrowserCrashed, ElementNotFound
 
 _PAUSE = 0.1
@@ -19,7 +23,7 @@ _PAUSE = 0.1
 _MOST = 20
 
 # Only reads. Text of private parts and values of fields stay in the page.
-_DESCRIBE = """element => {
+_DESCRIBE = """(element, [names, purposes]) => {
   const attributes = {};
   for (const {name, value} of element.attributes) {
     if (!/^(value|style|srcdoc)$/.test(name) && value.length <= 500) attributes[name] = value;
@@ -29,7 +33,9 @@ _DESCRIBE = """element => {
     tag: element.localName,
     attributes,
     text: secret ? '********' : (element.innerText || '').trim().slice(0, 200),
-    private: secret || element.type === 'password',
+    private: secret || element.type === 'password' ||
+      new RegExp(purposes, 'i').test(element.getAttribute('autocomplete') || '') ||
+      ['name', 'id'].some(key => new RegExp(names, 'i').test(element.getAttribute(key) || '')),
   };
 }"""
 
@@ -112,7 +118,9 @@ def _not_found(seen: dict[str, int], frames: Sequence[str], seconds: float) -> E
 async def describe(target: Target) -> dict[str, Any]:
     """Tag, attributes, text and box (CSS pixels in the main frame's viewport) of the element."""
     try:
-        described: dict[str, Any] = await target.locator.evaluate(_DESCRIBE, timeout=1000)
+        described: dict[str, Any] = await target.locator.evaluate(
+            _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES], timeout=1000
+        )
         described["box"] = await target.locator.bounding_box(timeout=1000)
     except PlaywrightError as err:
         # The action itself will say what is wrong with its target.

@@ -1,0 +1,27 @@
+"""The suite of StorageManager behaviours, over any store. Public: run it over your store, too.
+
+See :mod:`checkpoint_assets.testing.store_suite` for how; a subclass needs the same fixture
+``store``, and may override ``make_manager``.
+"""
+
+from __future__ import annotations
+
+from checkpoint_assets.testing.manager_tests_concurrency import ManagerConcurrencyTests
+from checkpoint_assets.testing.manager_tests_deleting import ManagerDeletingTests
+from checkpoint_assets.testing.manager_tests_integrity import IntegrityTests
+from checkpoint_assets.testing.manager_tests_listing import ManagerListingTests
+from checkpoint_assets.testing.manager_tests_refusals import RefusalTests
+from checkpoint_assets.testing.manager_tests_sessions import SessionTests
+from checkpoint_assets.testing.manager_tests_steps import StepTests
+
+
+class StorageManagerSuite(
+    StepTests,
+    RefusalTests,
+    SessionTests,
+    ManagerListingTests,
+    ManagerDeletingTests,
+    IntegrityTests,
+    ManagerConcurrencyTests,
+):
+    """What the StorageManager promises on every store: invariants I1 to I5 and I9, as tests."""
