@@ -27,20 +27,13 @@ from checkpoint_assets.model.records import (
     encode_json,
 )
 from checkpoint_assets.storage.content import Content
-from checkpoint_assets.storage.hashing import sha256_hex
+from checkpoint_assets.storage.hashing import digest, sha256_hex
 from checkpoint_assets.storage.keys import Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.media import JSON
 from checkpoint_assets.storage.store import ObjectInfo, Store
 
-# Hashing this much takes longer than handing it to a thread.
-LARGE = 1 << 20
 # Members of a record that differ when the same step is committed again.
 _PER_ATTEMPT = ("committed_at", "timings")
-
-
-async def digest(data: bytes) -> str:
-    """The SHA-256 of the bytes; the event loop goes on while large ones are hashed."""
-    return await asyncio.to_thread(sha256_hex, data) if len(data) > LARGE else sha256_hex(data)
 
 
 async def put_once(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checkpoint_assets.model.errors import NotFound
 from checkpoint_assets.model.ids import SessionId, StepId
-from checkpoint_assets.storage.commit import digest
+from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import derived_key
 from checkpoint_assets.storage.store import ObjectInfo, Store
 

@@ -10,7 +10,8 @@ from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import ArtifactRecord, CommitRecord
-from checkpoint_assets.storage.commit import digest, parse_record
+from checkpoint_assets.storage.commit import parse_record
+from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import LAYOUTS, Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.store import Store, StoredObject
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any, cast
 
 import obstore
@@ -31,8 +30,16 @@ from checkpoint_assets.storage.s3_clients import (
     S3ClientFactory,
     S3Clients,
 )
-from checkpoint_assets.storage.s3_errors import from_code, s3_error
-from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
+from checkpoint_assets.storage.s3_control import S3Control
+from checkpoint_assets.storage.s3_errors import s3_error
+from checkpoint_assets.storage.store import (
+    DeleteReport,
+    ObjectInfo,
+    ObjectVersion,
+    Page,
+    Store,
+    StoredObject,
+)
 
 CHUNK = 8 << 20
 PAGE = 1000
@@ -59,6 +66,7 @@ class S3Store(Store):
         self._bucket = bucket
         self._prefix = prefix.strip("/")
         self._clients = S3Clients(bucket, self._prefix, client_factory, request_timeout)
+        self.control = S3Control(self._clients, bucket, self._prefix)
         self._clock = clock
 
     @property
@@ -75,29 +83,8 @@ class S3Store(Store):
         """What every key in the bucket begins with, without slashes around it; may be empty."""
         return self._prefix
 
-    async def control(self) -> S3Client:
-        """The boto3 client, for what concerns the bucket. Call it from a thread."""
-        return await asyncio.to_thread(self._clients.control)
-
-    def full_key(self, key: str) -> str:
-        """The key as the bucket has it, with the store's prefix."""
-        return f"{self._prefix}/{key}" if self._prefix else key
-
     async def connect(self) -> None:
-        await asyncio.to_thread(self._connect)
-
-    def _connect(self) -> None:
-        try:
-            self._clients.control().head_bucket(Bucket=self._bucket)
-            self._clients.data()
-        except Exception as error:  # boto3's errors have no common base; each becomes typed
-            typed = s3_error(error, f"opening bucket {self._bucket}")
-            if isinstance(typed, NotFound):
-                typed = S3ConfigError(
-                    f"there is no bucket {self._bucket}",
-                    hint="create the bucket, or mend its name",
-                )
-            raise typed from error
+        await asyncio.to_thread(self.control.open)
 
     async def _data(self) -> ObstoreS3:
         return self._clients.ready or await asyncio.to_thread(self._clients.data)
@@ -210,74 +197,55 @@ class S3Store(Store):
                 pass  # obstore cannot say a foreign key such as "a/../b"; boto3 goes on from here
             except Exception as error:  # obstore's errors are told apart by text, in one place
                 raise s3_error(error, f"listing {self.url}/{prefix}", prefix) from error
-        async for page in self._list_with_boto3(prefix, after, recursive):
-            yield page
-
-    async def _list_with_boto3(
-        self, prefix: str, after: str | None, recursive: bool
-    ) -> AsyncIterator[Page]:
-        request: dict[str, Any] = {
-            "Bucket": self._bucket,
-            "Prefix": self.full_key(prefix),
-            "MaxKeys": PAGE,
-        }
-        if not recursive:
-            request["Delimiter"] = "/"
-        if after:
-            # Behind a folder means behind its keys; whatever still shows it is dropped below.
-            inside = "~" if after.endswith("/") and not recursive else ""
-            request["StartAfter"] = self.full_key(after + inside)
+        token: str | None = None
         while True:
-            answer = await asyncio.to_thread(self._list_page, request, prefix)
-            objects = [
-                ObjectInfo(
-                    self._own_key(found["Key"]), found["Size"], found["LastModified"], found["ETag"]
-                )
-                for found in answer.get("Contents", ())
-            ]
-            folders = [self._own_key(found["Prefix"]) for found in answer.get("CommonPrefixes", ())]
-            folders = [folder for folder in folders if after is None or folder > after]
-            if objects or folders:
-                yield Page(objects, folders)
-            if not answer.get("IsTruncated"):
+            page, token = await asyncio.to_thread(
+                self.control.list_page, prefix, after, token, recursive
+            )
+            if page.objects or page.folders:
+                yield page
+            if token is None:
                 return
-            request.pop("StartAfter", None)
-            request["ContinuationToken"] = answer["NextContinuationToken"]
-
-    def _list_page(self, request: dict[str, Any], prefix: str) -> dict[str, Any]:
-        try:
-            return self._clients.control().list_objects_v2(**request)
-        except Exception as error:  # boto3's errors have no common base; each becomes typed
-            raise s3_error(error, f"listing {self.url}/{prefix}", prefix) from error
-
-    def _own_key(self, full: str) -> str:
-        return full[len(self._prefix) + 1 :] if self._prefix else full
 
     async def delete(self, keys: Sequence[str]) -> DeleteReport:
+        return await self._delete([(key, None) for key in keys])
+
+    async def _delete(self, items: Sequence[tuple[str, str | None]]) -> DeleteReport:
         failed: dict[str, Exception] = {}
-        for begin in range(0, len(keys), DELETE_BATCH):
-            batch = keys[begin : begin + DELETE_BATCH]
+        for begin in range(0, len(items), DELETE_BATCH):
+            batch = items[begin : begin + DELETE_BATCH]
             try:
-                failed.update(await asyncio.to_thread(partial(self._delete_batch, batch)))
+                failed.update(await asyncio.to_thread(self.control.delete, batch))
             except StorageManagerError as error:
                 if begin == 0:
                     raise
-                failed.update(dict.fromkeys(batch, error))
+                failed.update(dict.fromkeys((key for key, _ in batch), error))
+        keys = dict.fromkeys(key for key, _ in items)
         return DeleteReport([key for key in keys if key not in failed], failed)
 
-    def _delete_batch(self, keys: Sequence[str]) -> dict[str, Exception]:
-        request = {"Objects": [{"Key": self.full_key(key)} for key in keys], "Quiet": True}
-        try:
-            answer = self._clients.control().delete_objects(Bucket=self._bucket, Delete=request)
-        except Exception as error:  # boto3's errors have no common base; each becomes typed
-            typed = s3_error(error, f"deleting {len(keys)} objects", keys[0])
-            raise typed from error
-        failed: dict[str, Exception] = {}
-        for refused in answer.get("Errors", ()):
-            key = self._own_key(refused["Key"])
-            code, said = refused.get("Code", ""), refused.get("Message", "")
-            failed[key] = from_code(code, 0, f"{code} {said}", f"deleting {key}", key)
-        return failed
+    async def now(self) -> datetime:
+        return await asyncio.to_thread(self.control.now)
+
+    async def keeps_versions(self) -> bool:
+        return await asyncio.to_thread(self.control.versioning) == "Enabled"
+
+    async def enable_versions(self) -> None:
+        await asyncio.to_thread(self.control.enable_versioning)
+
+    async def list_versions(self, prefix: str) -> AsyncIterator[Sequence[ObjectVersion]]:
+        pages = self.control.versions(prefix)
+        while page := await asyncio.to_thread(next, pages, None):
+            yield page
+
+    async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
+        return await self._delete(versions)
+
+    async def leftovers(self, older_than: datetime) -> Sequence[str]:
+        return await asyncio.to_thread(self.control.uploads, older_than)
+
+    async def remove_leftovers(self, names: Sequence[str]) -> None:
+        for name in names:
+            await asyncio.to_thread(self.control.abort_upload, name)
 
 
 def _info(key: str, meta: dict[str, Any], attributes: dict[str, str]) -> ObjectInfo:

@@ -15,8 +15,9 @@ from checkpoint_assets.model.errors import InvalidConfiguration, InvalidInput, N
 from checkpoint_assets.model.ids import parse_session_id, parse_step_id
 from checkpoint_assets.model.records import CommitRecord, SessionManifest
 from checkpoint_assets.storage import deletion, derived, listing, reading, sessions
-from checkpoint_assets.storage.commit import digest, write_step
+from checkpoint_assets.storage.commit import write_step
 from checkpoint_assets.storage.content import decode_object, plain_object, step_contents
+from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import (
     LAYOUTS,
     Layout,

@@ -23,8 +23,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
+
+from checkpoint_assets.model.errors import NotSupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,19 @@ class DeleteReport:
 
     deleted: Sequence[str]
     failed: dict[str, Exception] = field(default_factory=dict[str, Exception])
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object: the current one, one that was replaced, or a delete marker."""
+
+    key: str
+    version: str
+    modified: datetime
+    size: int = 0
+    latest: bool = False
+    deleted: bool = False
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +149,40 @@ class Store(Protocol):
     async def delete(self, keys: Sequence[str]) -> DeleteReport:
         """Remove the objects. Absent is fine. Raises only where nothing could be tried."""
         ...
+
+    # What follows has a default for stores that keep no versions and leave nothing lying about.
+
+    async def now(self) -> datetime:
+        """The store's own clock, which ``modified`` is told by."""
+        return datetime.now(UTC)
+
+    async def keeps_versions(self) -> bool:
+        """Whether what is replaced or deleted from now on is kept as a version."""
+        return False
+
+    async def enable_versions(self) -> None:
+        """From now on versions are kept. Raises ``NotSupported`` where that can't be."""
+        raise NotSupported(f"{self.url} keeps no versions")
+
+    async def list_versions(self, prefix: str) -> AsyncIterator[Sequence[ObjectVersion]]:
+        """All versions of all keys that start with ``prefix`` (also a whole key), in pages.
+
+        In the order of keys; of one key the newest first. Empty where no versions were ever kept.
+        """
+        return
+        yield []
+
+    async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
+        """Remove these (key, version) for good, delete markers too. Absent is fine.
+
+        The report names keys; one of which any version could not be removed is in ``failed``.
+        """
+        raise NotSupported(f"{self.url} keeps no versions")
+
+    async def leftovers(self, older_than: datetime) -> Sequence[str]:
+        """Names of what dead writers left: temporary files, unfinished multipart uploads."""
+        return ()
+
+    async def remove_leftovers(self, names: Sequence[str]) -> None:
+        """Remove these leftovers. Absent is fine."""
+        return
