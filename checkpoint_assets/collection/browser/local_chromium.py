@@ -74,9 +74,7 @@ class LocalChromium:
             executable = find_chromium(self._settings.chromium)
             try:
                 self._playwright = await within(
-                    self._settings.timeouts.launch,
-                    async_playwright().start(),
-                    "starting Playwright",
+                    self._settings.timeouts.launch, _start_driver(), "starting Playwright"
                 )
                 self._browser = await within(
                     self._settings.timeouts.launch,
@@ -90,6 +88,9 @@ class LocalChromium:
                     ),
                     f"starting {executable}",
                 )
+            except BrowserUnavailable:
+                await self._stop()
+                raise
             except DataCollectionError as err:
                 await self._stop()
                 raise BrowserUnavailable(
@@ -120,3 +121,15 @@ class LocalChromium:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+
+async def _start_driver() -> Playwright:
+    try:
+        return await async_playwright().start()
+    except PlaywrightError:
+        raise
+    except Exception as err:  # a driver that does not start is reported as a bare Exception
+        raise BrowserUnavailable(
+            f"Playwright's driver does not start: {err}",
+            hint="see what `playwright --version` says; Debian may lack libatomic1",
+        ) from err

@@ -30,12 +30,11 @@ def encode_screenshot(
     masks: Sequence[dict[str, Any]] = (),
     *,
     scale: float = 1.0,
-    offset: tuple[float, float] = (0, 0),
 ) -> Screenshot:
     """The PNG as lossless WebP, with each mask's box (CSS pixels) filled black.
 
-    ``scale`` is the device pixel ratio, ``offset`` is added to the boxes. Raises
-    ``InvalidScreenshot`` for a picture that is empty, broken or too large.
+    ``scale`` is the device pixel ratio. Raises ``InvalidScreenshot`` for a picture that is empty,
+    broken or too large.
     """
     image = _decode(png, "PNG")
     if max(image.size) > MAX_SIDE:
@@ -46,7 +45,7 @@ def encode_screenshot(
         image = image.convert("RGB")
     draw = ImageDraw.Draw(image)
     for box in masks:
-        left, top = (box["x"] + offset[0]) * scale, (box["y"] + offset[1]) * scale
+        left, top = box["x"] * scale, box["y"] * scale
         right, bottom = left + box["width"] * scale, top + box["height"] * scale
         draw.rectangle((floor(left), floor(top), ceil(right), ceil(bottom)), fill="black")
     out = BytesIO()

@@ -159,13 +159,14 @@ class StepRunner:
         artifacts: dict[str, bytes] = {}
         if observation is not None:
             page |= observation.facts
+            if reason := page.get("truncated"):
+                page["incomplete"] = f"the page was cut off: {reason}"
             if Artifact.HTML in wanted:
                 artifacts[Artifact.HTML] = redact.text(observation.html).encode()
             if observation.png:
                 try:
-                    scroll = (0, 0)
                     picture = encode_screenshot(
-                        observation.png, observation.masks, scale=observation.scale, offset=scroll
+                        observation.png, observation.masks, scale=observation.scale
                     )
                 except InvalidScreenshot as err:
                     # The page is kept; the step says that its picture is not there, and why.
