@@ -6,8 +6,10 @@ a setting is wrong; 130 interrupted.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -16,16 +18,24 @@ from typing import TYPE_CHECKING
 
 import click
 
+from checkpoint_assets.collection.browser.chromium import find_chromium
 from checkpoint_assets.collection.scenario_file import load_scenarios
 from checkpoint_assets.config import Settings
-from checkpoint_assets.model.errors import CheckpointError
+from checkpoint_assets.model.errors import (
+    BrowserUnavailable,
+    CheckpointError,
+    InvalidInput,
+    S3ConfigError,
+)
 from checkpoint_assets.runtime.terminal import Terminal
 from checkpoint_assets.storage.storage_manager import StorageManager
 
 if TYPE_CHECKING:
+    from checkpoint_assets.collection.scenario import Scenario
     from checkpoint_assets.defs.capture_runs import CaptureRun
 
 DAGSTER_HOME = ".dagster"
+DEFINITIONS = "checkpoint_assets.definitions"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +51,7 @@ def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
     try:
         code = _capture(names, _settings(scenarios))
     except CheckpointError as err:
-        raise click.ClickException(str(err)) from err
+        raise _refusal(err) from err
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         code = 130
@@ -49,56 +59,78 @@ def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
 
 
 def _capture(names: tuple[str, ...], settings: Settings) -> int:
+    folder = load_scenarios(settings.scenarios)
+    wanted = folder.select(names)
     with Terminal(sys.stdout) as terminal:
-        terminal.doing("loading Dagster")
-        # Imported here: Dagster takes a second, and `checkpoint --help` should not.
-        from checkpoint_assets.definitions import build_definitions
-        from checkpoint_assets.defs.capture_runs import (
-            aborted_runs,
-            capture_in_process,
-            materialize_catalogue,
-            register_scenarios,
-            terminal_instance,
-        )
-        from checkpoint_assets.defs.resources import CaptureSetup
-        from checkpoint_assets.testing.sites import open_site
-
-        folder = load_scenarios(settings.scenarios)
-        wanted = folder.select(names)
         for problem in folder.problems:
             terminal.say(f"cannot be used: {problem}")
-        home = dagster_home()
-        setup = CaptureSetup(settings, open_site)
-        definitions = build_definitions(settings, overrides={"setup": setup})
-        runs: list[CaptureRun] = []
-        with terminal_instance(home) as instance, terminal.attached(setup.events):
-            register_scenarios(instance, [scenario.name for scenario in wanted])
-            terminal.say(f"capturing {len(wanted)} scenarios; Ctrl-C stops in order")
-            interrupted = False
-            try:
-                for scenario in wanted:
-                    run = capture_in_process(definitions, instance, scenario.name, terminal)
-                    if run.reason:
-                        where = "" if run.session_id is None else f"{scenario.path}, "
-                        terminal.say(f"  {where}{run.reason}")
-                    runs.append(run)
-            except KeyboardInterrupt:
-                interrupted = True
-                runs += aborted_runs(terminal.ended)
-                terminal.say("interrupted: what was committed is kept")
-            terminal.doing("writing the catalogue")
-            rows = materialize_catalogue(definitions, instance)
+        if not wanted:
+            terminal.say(f"{folder.path}: no scenario to capture")
+            return 1
+        # What every session would fail by is said once, and before anything is started.
+        find_chromium(settings.chromium)
+        storage = StorageManager(settings.storage_url)
+        terminal.doing(f"connecting to {storage.url}")
+        asyncio.run(storage.connect())
+        terminal.say(f"capturing {_count(len(wanted), 'scenario')}; Ctrl-C stops in order")
+        terminal.doing("loading Dagster")
+        runs, rows, interrupted = _run(wanted, settings, terminal)
         for line in capture_table(runs):
             terminal.say(line)
-        storage = StorageManager(settings.storage_url)
-        terminal.say(f"catalogue: {rows} steps in {storage.url}")
+        if rows is not None:
+            terminal.say(f"catalogue: {_count(rows, 'step')} in {storage.url}")
         terminal.say("next:")
         terminal.say("  make dev               the runs and assets in Dagster's UI")
         if (last := next((run.session_id for run in runs if run.session_id), None)) is not None:
             terminal.say(f"  ls {storage.session_url(last)}")
     if interrupted:
         return 130
-    return 1 if folder.problems or any(run.state != "complete" for run in runs) else 0
+    whole = rows is not None and all(run.state == "complete" for run in runs)
+    return 0 if whole and not folder.problems else 1
+
+
+def _run(
+    wanted: tuple[Scenario, ...], settings: Settings, terminal: Terminal
+) -> tuple[list[CaptureRun], int | None, bool]:
+    """The runs, the catalogue's rows (``None``: not written), and whether Ctrl-C ended it all."""
+    # Imported here: Dagster takes a second, and `checkpoint --help` should not.
+    from checkpoint_assets.definitions import build_definitions
+    from checkpoint_assets.defs.capture_runs import (
+        CatalogueRun,
+        aborted_runs,
+        capture_in_process,
+        materialize_catalogue,
+        register_scenarios,
+        terminal_instance,
+    )
+    from checkpoint_assets.defs.resources import CaptureSetup
+    from checkpoint_assets.testing.sites import open_site
+
+    setup = CaptureSetup(settings, open_site)
+    definitions = build_definitions(settings, overrides={"setup": setup})
+    runs: list[CaptureRun] = []
+    catalogue = CatalogueRun()
+    interrupted = False
+    with terminal_instance(dagster_home()) as instance, terminal.attached(setup.events):
+        register_scenarios(instance, [scenario.name for scenario in wanted])
+        try:
+            for scenario in wanted:
+                run = capture_in_process(definitions, instance, scenario.name, terminal)
+                if run.reason:
+                    terminal.say(f"  {run.reason}")
+                runs.append(run)
+        except KeyboardInterrupt:
+            interrupted = True
+            runs += aborted_runs(terminal.ended)
+            terminal.say("interrupted: what was committed is kept")
+        terminal.doing("writing the catalogue")
+        try:
+            catalogue = materialize_catalogue(definitions, instance)
+        except KeyboardInterrupt:
+            interrupted = True
+        if catalogue.reason:
+            terminal.say(f"the catalogue could not be written: {catalogue.reason}")
+    return runs, catalogue.rows, interrupted
 
 
 @main.command()
@@ -114,26 +146,49 @@ def dev(port: int) -> None:
     try:
         folder = load_scenarios(Settings().scenarios)
     except CheckpointError as err:
-        raise click.ClickException(str(err)) from err
+        raise _refusal(err) from err
+    if not _is_free(port):
+        raise click.UsageError(f"port {port} of 127.0.0.1 is in use; name another with --port")
     for problem in folder.problems:
         click.echo(f"cannot be used: {problem}", err=True)
-    names = [scenario.name for scenario in folder.scenarios]
     with dg.DagsterInstance.get() as instance:
-        register_scenarios(instance, names)
+        register_scenarios(instance, [scenario.name for scenario in folder.scenarios])
     with ExitStack() as stack:
         for name, site in BUILT_IN.items():
             click.echo(f"site {name:10} {stack.enter_context(site()).url}")
-        click.echo(f"{len(names)} scenarios are partitions of the capture assets")
+        partitions = _count(len(folder.scenarios), "scenario")
+        click.echo(f"partitions of the capture assets: {partitions}")
         click.echo(f"Dagster starts on http://127.0.0.1:{port} (Ctrl-C ends it)")
-        command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-        process = subprocess.Popen([*command, "-w", "workspace.yaml"])  # noqa: S603 (our own words)
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            code = 130
+        code = _dagster_dev(port)
     sys.exit(code)
+
+
+def _dagster_dev(port: int) -> int:
+    """Run ``dagster dev`` until it ends, or this process is told to end."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
+    command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    workspace = Path("workspace.yaml")
+    source = ["-w", str(workspace)] if workspace.exists() else ["-m", DEFINITIONS]
+    # In a process group of its own: Ctrl-C reaches this process alone, which hands it on once.
+    # Twice would end Dagster in the middle of ending its own processes.
+    process = subprocess.Popen([*command, *source], process_group=0)  # noqa: S603 (our own words)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        return 130
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def capture_table(runs: list[CaptureRun]) -> list[str]:
@@ -146,10 +201,25 @@ def capture_table(runs: list[CaptureRun]) -> list[str]:
     ]
     complete = sum(run.state == "complete" for run in runs)
     total = (
-        f"{complete} of {len(runs)} sessions complete, {sum(run.steps for run in runs)} steps, "
+        f"{complete} of {len(runs)} sessions complete, "
+        f"{_count(sum(run.steps for run in runs), 'step')}, "
         f"{sum(run.bytes for run in runs) / 1e6:.1f} MB"
     )
     return ["", head, *rows, "", total]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class _Mendable(click.ClickException):
+    exit_code = 2
+
+
+def _refusal(error: CheckpointError) -> click.ClickException:
+    """The error in a sentence. What the caller or a setting has to mend is exit code 2."""
+    mendable = isinstance(error, InvalidInput | BrowserUnavailable | S3ConfigError)
+    return _Mendable(str(error)) if mendable else click.ClickException(str(error))
 
 
 def _settings(scenarios: Path | None) -> Settings:
@@ -164,6 +234,8 @@ def dagster_home() -> Path:
     home = Path(os.environ.get("DAGSTER_HOME") or DAGSTER_HOME).resolve()
     home.mkdir(parents=True, exist_ok=True)
     settings, own = Path("dagster.yaml").resolve(), home / "dagster.yaml"
+    if own.is_symlink() and not own.exists():
+        own.unlink()  # the folder that it led to has been moved or removed
     if settings.exists() and not own.exists():
         own.symlink_to(os.path.relpath(settings, home))
     os.environ["DAGSTER_HOME"] = str(home)

@@ -11,6 +11,7 @@ or with ``storage_url``.
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -31,7 +33,7 @@ CONFIG_FILE = "checkpoint.toml"
 class Timeouts(BaseModel):
     """Deadlines in seconds. Every call into a browser has one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     launch: float = Field(default=30, gt=0, description="start of a browser")
     navigation: float = Field(default=30, gt=0, description="opening a page")
@@ -73,7 +75,9 @@ class Settings(BaseSettings):
     @field_validator("chromium_arguments", "allow_private", mode="before")
     @classmethod
     def _lines(cls, value: object) -> object:
-        return tuple(value.splitlines()) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(line.strip() for line in value.splitlines() if line.strip())
 
     def __init__(self, **values: object) -> None:
         try:
@@ -87,6 +91,10 @@ class Settings(BaseSettings):
                 f"unusable settings: {problems}",
                 hint="see Settings in checkpoint_assets/config.py for the names and types",
             ) from err
+        except SettingsError as err:
+            raise InvalidConfiguration(
+                f"unusable settings: {err}", hint=f"{err.__cause__}; give it as JSON"
+            ) from err
 
     @classmethod
     def settings_customise_sources(
@@ -97,5 +105,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = Path(os.environ.get("CHECKPOINT_CONFIG", CONFIG_FILE))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+        named = os.environ.get("CHECKPOINT_CONFIG")
+        path = Path(named or CONFIG_FILE)
+        if named and not path.is_file():
+            raise InvalidConfiguration(f"CHECKPOINT_CONFIG is {named!r}, which is no file")
+        try:
+            file = TomlConfigSettingsSource(settings_cls, path)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
+            raise InvalidConfiguration(f"{path} cannot be used: {err}") from err
+        return init_settings, env_settings, file

@@ -4,6 +4,7 @@ Works from a checkout, a wheel and a container alike. ``build_definitions`` is t
 and for other programs: settings and any resource can be given.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from checkpoint_assets.defs.catalogue import step_catalog
 from checkpoint_assets.defs.io_manager import CheckpointIOManager
 from checkpoint_assets.defs.jobs import capture_job
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
+from checkpoint_assets.storage.location import DEFAULT_S3_REGION
 from checkpoint_assets.testing.sites import open_site
 
 
@@ -24,7 +26,12 @@ def build_definitions(
 ) -> dg.Definitions:
     """Fresh definitions from the settings; ``overrides`` replaces resources by name."""
     settings = settings or Settings()
-    s3 = S3Resource()
+    s3 = S3Resource(
+        region_name=os.environ.get("SM_S3_REGION") or DEFAULT_S3_REGION,
+        endpoint_url=os.environ.get("SM_S3_ENDPOINT_URL") or None,
+        # Once: the store's own retry wrapper counts and logs each attempt.
+        max_attempts=1,
+    )
     storage = StorageResource(url=settings.storage_url, s3=s3)
     io_manager = CheckpointIOManager(storage=storage)
     resources: dict[str, Any] = {

@@ -62,9 +62,9 @@ def step_row(record: CommitRecord, manifest: SessionManifest | None) -> dict[str
         "committed_at": record.committed_at,
         "url": _text(page.get("url")),
         "title": _text(page.get("title")),
-        "settle": _part(page, "settle", "reason"),
-        "settle_ms": _part(page, "settle", "ms"),
-        "mutations": _part(page, "consistency", "mutations"),
+        "settle": _text(_part(page, "settle", "reason")),
+        "settle_ms": _number(_part(page, "settle", "ms")),
+        "mutations": _integer(_part(page, "consistency", "mutations")),
         "redactions": _redactions(page.get("redactions")),
     }
     for artifact in (Artifact.HTML, Artifact.SCREENSHOT, Artifact.ACTION):
@@ -88,19 +88,30 @@ async def step_catalog(storage: StorageManager) -> pd.DataFrame:
 
 def _ordinal(step_id: str) -> int | None:
     number = step_id.partition("-")[0]
-    return int(number) if number.isdigit() else None
+    return _integer(int(number)) if number.isdigit() else None
 
 
-def _part(page: dict[str, Any], group: str, name: str) -> Any:
+def _part(page: dict[str, Any], group: str, name: str) -> object:
     value = page.get(group)
     return value.get(name) if isinstance(value, dict) else None
 
 
+# Metadata is the writer's own: what is of another kind than its column is left out of the table.
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, float) else _integer(value)
+
+
+def _integer(value: object) -> int | None:
+    # 64 bits are what a column takes.
+    return value if isinstance(value, int) and -(1 << 63) <= value < 1 << 63 else None
 
 
 def _redactions(value: object) -> int | None:
     if not isinstance(value, list):
         return None
-    return sum(item.get("count", 0) for item in value if isinstance(item, dict))
+    counts = (_integer(item.get("count")) for item in value if isinstance(item, dict))
+    return _integer(sum(count for count in counts if count is not None))

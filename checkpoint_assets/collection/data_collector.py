@@ -84,7 +84,10 @@ class DataCollector:
         ``artifacts`` narrows what is captured; action and metadata always are.
         """
         _check_supported(scenario)
-        wanted = frozenset(artifacts or scenario.collect.artifacts) | ALWAYS
+        wanted = frozenset(scenario.collect.artifacts)
+        if artifacts is not None:
+            wanted &= frozenset(artifacts)
+        wanted |= ALWAYS
         with self._site(scenario) as site:
             secrets = self._secrets(scenario, site)
             await self._storage.connect()

@@ -25,6 +25,10 @@ _PRIVATE_KEYS = re.compile(
     r"token|secret|passw|pwd|auth|session|sid$|^sig|signature|^key$|api.?key|^code$|credential|^x-amz-",
     re.IGNORECASE,
 )
+_URL = re.compile(r"(?:https?|wss?):\S+", re.IGNORECASE)
+_URL_IN_TEXT = re.compile(r"(?:https?|wss?)://[^\s\"'<>]+", re.IGNORECASE)
+# A frame's page is written as an attribute of the page around it, and so escaped once more.
+_FRAMES_DEEP = 3
 
 
 def redact_url(url: str) -> str:
@@ -83,31 +87,54 @@ class Redactor:
         return replaced
 
     def json(self, value: Any) -> Any:
-        """The same for every string of a JSON value; URLs lose private parameters."""
+        """The same for every string of a JSON value; URLs lose private parameters.
+
+        Halves of surrogate pairs, which no file can hold, become U+FFFD.
+        """
         if isinstance(value, str):
-            clean = (
-                redact_url(value) if value.startswith(("http:", "https:", "ws:", "wss:")) else value
-            )
-            return self.text(clean)
+            if _URL.fullmatch(value):
+                clean = redact_url(value)
+            else:
+                clean = _URL_IN_TEXT.sub(lambda url: redact_url(url[0]), value)
+            return _well_formed(self.text(clean))
         if isinstance(value, dict):
-            return {self.text(str(key)): self.json(item) for key, item in value.items()}
+            return {self.json(str(key)): self.json(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.json(item) for item in value]
         return value
 
 
 def _forms(secret: str) -> set[str]:
-    encoded = secret.encode()
+    encoded = secret.encode(errors="replace")
+    in_urls = {quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
+    in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     forms = {
         secret,
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
+        *in_urls,
+        *(re.sub("%..", lambda escape: escape[0].lower(), form) for form in in_urls),
         html.escape(secret),
-        html.escape(secret, quote=False),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
         base64.b64encode(encoded).decode(),
         base64.urlsafe_b64encode(encoded).decode().rstrip("="),
     }
+    for text in (secret, *in_json):
+        forms |= _in_page(text)
     return {form for form in forms if len(form) >= MIN_LENGTH}
+
+
+def _in_page(text: str) -> set[str]:
+    """The text as ``browser/snapshot.js`` writes it: as text and attribute, in frames of frames."""
+    as_text = html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
+    forms = {text, as_text}
+    for _ in range(1 + _FRAMES_DEEP):
+        forms |= {form.replace("\u00a0", "&nbsp;") for form in map(_attribute, forms)}
+    return forms
+
+
+def _attribute(text: str) -> str:
+    return html.escape(text, quote=False).replace('"', "&quot;")
+
+
+def _well_formed(text: str) -> str:
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

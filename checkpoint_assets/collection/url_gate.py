@@ -28,6 +28,24 @@ def scheme_of(url: str) -> str | None:
     return found[1].lower() if found else None
 
 
+def may_capture(url: str) -> bool:
+    """Whether a page that a browser shows at the URL may be read: on the web, or empty."""
+    return scheme_of(url) in ("http", "https") or url.partition("#")[0] == "about:blank"
+
+
+def is_out_of_bounds(url: str) -> bool:
+    """Whether a page must be left unread: local files, the browser's own pages, made-up ones.
+
+    Chromium's error page is none of these: it stands for one that could not be opened.
+    """
+    return not may_capture(url) and scheme_of(url) != "chrome-error"
+
+
+def shown_page_url(url: str) -> str:
+    """The URL for a record. Of a page that is out of bounds only the scheme is told."""
+    return f"{scheme_of(url)}:" if is_out_of_bounds(url) else url
+
+
 def check_characters(url: str) -> None:
     """Refuses a URL or path that is too long, or that browsers would read as another one."""
     try:

@@ -61,9 +61,10 @@ def _out(name: str) -> dg.AssetOut:
     check_specs=[
         dg.AssetCheckSpec(
             COMPLETE_STEPS,
-            asset=SESSION,
+            asset=name,
             description="Every step of the scenario is stored, with every artifact it should have.",
         )
+        for name in _DESCRIPTIONS
     ],
 )
 def capture(
@@ -85,22 +86,28 @@ def capture(
             manifest = collector.capture_scenario(
                 scenario,
                 artifacts=wanted or None,
-                tags={**config.tags, "dagster_run_id": context.run_id},
+                tags={**config.tags, "dagster_run_id": context.run.run_id},
             )
     except InvalidInput as err:
         # A file or a setting has to be changed first: trying again would fail again.
         raise dg.Failure(str(err), allow_retries=False) from err
     missing = storage.manager.call(incomplete_steps, manifest)
-    if any(key.name == COMPLETE_STEPS for key in context.selected_asset_check_keys):
+    for check in context.selected_asset_check_keys:
         yield dg.AssetCheckResult(
-            check_name=COMPLETE_STEPS,
-            asset_key=SESSION,
+            check_name=check.name,
+            asset_key=check.asset_key,
             passed=not missing and manifest.state is SessionState.COMPLETE,
             metadata={"state": str(manifest.state), "missing": dg.JsonMetadataValue(missing)},
         )
+    if manifest.state is SessionState.COMPLETE and missing:
+        raise dg.Failure(
+            f"session {manifest.session_id} is not whole",
+            metadata={"session_id": manifest.session_id, "missing": dg.JsonMetadataValue(missing)},
+        )
     metadata = session_metadata(storage.manager, manifest)
     if manifest.state is not SessionState.COMPLETE:
-        raise dg.Failure(manifest.reason or "not complete", metadata=metadata, allow_retries=False)
+        reason = f"{scenario.path}, {manifest.reason or 'not complete'}"
+        raise dg.Failure(reason, metadata=metadata, allow_retries=False)
     for name in sorted(selected):
         yield dg.Output(_value(name, storage, manifest), output_name=name, metadata=metadata)
 

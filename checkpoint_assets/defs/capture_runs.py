@@ -36,6 +36,14 @@ class CaptureRun:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class CatalogueRun:
+    """How the catalogue's run ended: the rows that it wrote, or the reason why there are none."""
+
+    rows: int | None = None
+    reason: str | None = None
+
+
 def register_scenarios(instance: dg.DagsterInstance, names: Iterable[str]) -> None:
     """Make each scenario a partition. What is one already stays as it is."""
     known = set(instance.get_dynamic_partitions(scenario_partitions.name or ""))
@@ -77,40 +85,49 @@ def capture_in_process(
     result = definitions.resolve_job_def("capture_job").execute_in_process(
         instance=instance, partition_key=name, raise_on_error=False, run_config=_QUIET
     )
-    for event in result.all_events:
-        if (
-            event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION
-            and event.asset_key == dg.AssetKey("capture_session")
-        ):
-            return _from_metadata(name, dict(event.materialization.metadata))
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            if error is not None and error.cls_name == _INTERRUPTED:
-                raise KeyboardInterrupt
-            said = event.step_failure_data.user_failure_data
-            metadata = dict(said.metadata) if said else {}
-            return _from_metadata(name, metadata, (said and said.description) or _cause(event))
-    return CaptureRun(name, "failed", reason=f"run {result.run_id} ended without a result")
+    if not result.success:
+        reason, metadata = _failure(result)
+        return _from_metadata(name, metadata, reason)
+    session = next(
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("capture_session")
+    )
+    return _from_metadata(name, dict(session.metadata))
 
 
-def materialize_catalogue(definitions: dg.Definitions, instance: dg.DagsterInstance) -> int:
-    """Materialize ``step_catalog``; returns its number of rows."""
+def materialize_catalogue(
+    definitions: dg.Definitions, instance: dg.DagsterInstance
+) -> CatalogueRun:
+    """Materialize ``step_catalog``. A failed run is a result, not an exception."""
     job = definitions.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         instance=instance,
         asset_selection=[dg.AssetKey("step_catalog")],
+        raise_on_error=False,
         run_config=_QUIET,
     )
+    if not result.success:
+        return CatalogueRun(reason=_failure(result)[0])
     rows = result.asset_materializations_for_node("step_catalog")[0].metadata["rows"].value
-    return int(str(rows))
+    return CatalogueRun(int(str(rows)))
 
 
-def _cause(failure: dg.DagsterEvent) -> str:
-    error = failure.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error else "the step failed"
+def _failure(result: dg.ExecuteInProcessResult) -> tuple[str, dict[str, dg.MetadataValue]]:
+    """Why the run failed, and the metadata it gave. An interrupt is raised again."""
+    for event in result.all_events:
+        if not event.is_step_failure:
+            continue
+        error = event.step_failure_data.error
+        if error is not None and error.cls_name == _INTERRUPTED:
+            raise KeyboardInterrupt
+        said = event.step_failure_data.user_failure_data
+        if said is not None and said.description:
+            return said.description, dict(said.metadata)
+        if error is not None:
+            # Dagster's own error says which op; what was raised in it says why.
+            return (error.cause or error).message.strip(), {}
+    return f"run {result.run_id} ended without a result", {}
 
 
 def _from_metadata(

@@ -7,14 +7,15 @@ the rest JSON, under ``_views/`` too.
 
 import io
 import json
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 import dagster as dg
 import pandas as pd
 
-from checkpoint_assets.defs.capture import ARTIFACTS
+from checkpoint_assets.defs.capture import ARTIFACTS, SESSION
 from checkpoint_assets.defs.resources import StorageResource
 from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import NotFound
 from checkpoint_assets.model.records import SessionManifest, encode_json
 from checkpoint_assets.storage.completeness import incomplete_steps
 from checkpoint_assets.storage.step_artifacts import StepArtifacts
@@ -30,47 +31,81 @@ class CheckpointIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store ``obj``, or verify what is stored of it already. Raises for any other type."""
-        store = self.storage.manager
         match obj:
             case pd.DataFrame():
                 buffer = io.BytesIO()
-                obj.to_parquet(buffer, index=False)
-                key = _key(context, "parquet")
-                store.write_object(key, buffer.getvalue(), media_type=PARQUET, create=False)
+                obj.to_parquet(buffer)
+                self._write(context, "parquet", buffer.getvalue())
                 context.add_output_metadata({"rows": len(obj), "dagster/row_count": len(obj)})
-            case SessionManifest() | StepArtifacts():
-                manifest = store.get_manifest(obj.session_id)
-                if missing := store.call(incomplete_steps, manifest):
-                    raise dg.Failure("the session is not whole", metadata={"missing": missing})
-                key = _key(context, "json")
-                pointer = encode_json({"session_id": obj.session_id})
-                store.write_object(key, pointer, media_type=JSON, create=False)
+            case SessionManifest():
+                self._point_at(context, obj.session_id)
+            case StepArtifacts():
+                self._point_at(context, obj.session_id, obj.artifact)
             case dict() | list():
-                key = _key(context, "json")
-                store.write_object(key, encode_json(obj), media_type=JSON, create=False)
+                self._write(context, "json", encode_json(obj))
             case _:
                 raise dg.DagsterInvariantViolationError(
                     f"{context.asset_key.to_user_string()} returned a {type(obj).__name__}; return "
                     "a DataFrame, a dict, a list, a SessionManifest or StepArtifacts"
                 )
-        context.add_output_metadata({"key": dg.MetadataValue.text(key)})
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """What the input's annotation asks for; without one, what the asset naturally is."""
-        store = self.storage.manager
+        """What the input's annotation asks for; without one, what the asset naturally is.
+
+        Step artifacts are read as they are asked for; annotated as a dict, all at once.
+        """
         wanted = context.dagster_type.typing_type
-        asset = context.asset_key.path[-1]
+        asset = context.asset_key.to_user_string()
         if wanted is pd.DataFrame:
-            return pd.read_parquet(io.BytesIO(store.read_object(_key(context, "parquet")).data))
-        value = json.loads(store.read_object(_key(context, "json")).data)
-        if get_origin(wanted) is StepArtifacts or wanted is StepArtifacts or asset in ARTIFACTS:
-            manifest = store.get_manifest(value["session_id"])
-            kind = get_args(wanted)[0] if get_args(wanted) else None
-            artifact = ARTIFACTS.get(asset, Artifact.METADATA)
-            return StepArtifacts[Any](store, manifest.session_id, artifact, manifest.steps, kind)
-        if wanted is SessionManifest or asset == "capture_session":
-            return store.get_manifest(value["session_id"])
-        return value
+            return _frame(self._read(context, "parquet"))
+        try:
+            value = json.loads(self._read(context, "json"))
+        except NotFound:
+            if wanted is not Any:
+                raise
+            return _frame(self._read(context, "parquet"))
+        if wanted is SessionManifest or asset == SESSION:
+            return self.storage.manager.get_manifest(value["session_id"])
+        lazy = isinstance(wanted, type) and issubclass(wanted, StepArtifacts)
+        if not lazy and asset not in ARTIFACTS:
+            return value
+        manifest = self.storage.manager.get_manifest(value["session_id"])
+        reader: type[StepArtifacts[Any]] = wanted if lazy else StepArtifacts
+        artifact = Artifact(value["artifact"])
+        found = reader(self.storage.manager, manifest.session_id, artifact, manifest.steps)
+        return dict(found) if (get_origin(wanted) or wanted) is dict else found
+
+    def _point_at(
+        self, context: dg.OutputContext, session_id: str, artifact: Artifact | None = None
+    ) -> None:
+        """Name the session, if it is whole."""
+        store = self.storage.manager
+        if missing := store.call(incomplete_steps, store.get_manifest(session_id)):
+            raise dg.Failure("the session is not whole", metadata={"missing": missing})
+        self._write(context, "json", encode_json({"session_id": session_id, "artifact": artifact}))
+
+    def _write(self, context: dg.OutputContext, extension: str, data: bytes) -> None:
+        key = _key(context, extension)
+        media_type = PARQUET if extension == "parquet" else JSON
+        self.storage.manager.write_object(key, data, media_type=media_type, create=False)
+        context.add_output_metadata({"key": dg.MetadataValue.text(key)})
+
+    def _read(self, context: dg.InputContext, extension: str) -> bytes:
+        key = _key(context, extension)
+        try:
+            return self.storage.manager.read_object(key).data
+        except NotFound as err:
+            asset = context.asset_key.to_user_string()
+            partition = (
+                f" for {context.asset_partition_key}" if context.has_asset_partitions else ""
+            )
+            raise NotFound(
+                f"nothing is stored of {asset}{partition}", key=key, hint="materialize it first"
+            ) from err
+
+
+def _frame(parquet: bytes) -> pd.DataFrame:
+    return pd.read_parquet(io.BytesIO(parquet))
 
 
 def _key(context: dg.InputContext | dg.OutputContext, extension: str) -> str:

@@ -14,6 +14,7 @@ from checkpoint_assets.collection.scenario_file import load_scenarios
 from checkpoint_assets.collection.sites import OpenSite
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter
+from checkpoint_assets.model.errors import InvalidScenario
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.storage.blocking import SyncStorageManager
 
@@ -52,8 +53,17 @@ class CaptureSetup:
     events: IEventEmitter = field(default_factory=EventEmitter)
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario of that name in the scenarios folder. Raises ``InvalidScenario``."""
-        return load_scenarios(self.settings.scenarios).named(name)
+        """The scenario of that name in the scenarios folder.
+
+        Raises ``InvalidScenario``, with what is wrong with the files that cannot be used: one of
+        them may be the one that is meant.
+        """
+        folder = load_scenarios(self.settings.scenarios)
+        try:
+            return folder.named(name)
+        except InvalidScenario as err:
+            problems = "".join(f"\n{problem}" for problem in folder.problems)
+            raise InvalidScenario(f"{err}{problems}") from err
 
 
 class BrowserResource(dg.ConfigurableResource["BrowserResource"]):

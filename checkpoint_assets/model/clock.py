@@ -57,7 +57,8 @@ def to_utc(moment: datetime) -> datetime:
 
 def isoformat(moment: datetime) -> str:
     """``2026-01-31T09:30:00.123456Z``: fixed width, so that text order is time order."""
-    return to_utc(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime: on Linux its %Y is not padded.
+    return to_utc(moment).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_isoformat(text: str) -> datetime:
@@ -65,4 +66,7 @@ def parse_isoformat(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as err:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from err

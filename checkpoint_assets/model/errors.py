@@ -27,6 +27,7 @@
             ├── Conflict (FileExistsError)
             ├── NotFound (FileNotFoundError)
             ├── NotSupported
+            ├── DeleteRefused
             └── PartialFailure
 
 Each error says what failed (``key``, ``session_id``) and carries a ``hint``: what to do about it.
@@ -167,6 +168,10 @@ class NotFound(StorageManagerError, FileNotFoundError):
 
 class NotSupported(StorageManagerError):
     """The store lacks a capability that this promise depends on."""
+
+
+class DeleteRefused(StorageManagerError):
+    """Nothing was removed: the session is pinned, or a clock cannot be trusted."""
 
 
 class PartialFailure(StorageManagerError):

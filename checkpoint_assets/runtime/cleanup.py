@@ -15,9 +15,9 @@ async def to_the_end(work: asyncio.Future[T]) -> T:
         try:
             await asyncio.shield(work)
         except asyncio.CancelledError as err:
-            if work.done():
-                break
-            cancelled = err
+            # Also when the work is done by now: it can be both in one turn of the loop.
+            if not work.cancelled():
+                cancelled = err
         except BaseException:  # noqa: BLE001 (the result below raises it again)
             break
     result = work.result()

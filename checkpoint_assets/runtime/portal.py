@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -15,11 +16,15 @@ T = TypeVar("T")
 class Portal:
     """An event loop in a daemon thread; :meth:`call` runs a coroutine there and waits for it.
 
-    May be called from many threads. ``close`` ends the loop; calling after that is an error.
+    May be called from many threads. ``close`` cancels what runs and ends the loop; calling after
+    that is an error.
     """
 
     def __init__(self, name: str = "checkpoint-portal") -> None:
         self._loop = asyncio.new_event_loop()
+        # What is scheduled before the end is seen by the loop; nothing is scheduled after it.
+        self._lock = threading.Lock()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -38,6 +43,7 @@ class Portal:
         """
         if threading.get_ident() == self._thread.ident:
             raise RuntimeError("a blocking call from inside the event loop would wait for itself")
+        accepted = False
         finished = threading.Event()
         task: Future[asyncio.Task[T]] = Future()
 
@@ -54,12 +60,20 @@ class Portal:
                 finished.set()
 
         try:
-            self._loop.call_soon_threadsafe(start)
-            finished.wait()
+            with self._lock:
+                if not self._closing:
+                    accepted = True
+                    self._loop.call_soon_threadsafe(start)
+            if accepted:
+                finished.wait()
         except BaseException:
-            self._loop.call_soon_threadsafe(stop)
-            finished.wait()
+            if accepted:
+                with contextlib.suppress(RuntimeError):  # closed in between, and so cancelled
+                    self._loop.call_soon_threadsafe(stop)
+                finished.wait()
             raise
+        if not accepted:
+            raise RuntimeError("the portal is closed")
         return task.result().result()
 
     @property
@@ -69,9 +83,11 @@ class Portal:
 
     def close(self) -> None:
         """End the loop and its thread. Safe to call twice."""
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(lambda: self._stop.set())
-            self._thread.join()
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._loop.call_soon_threadsafe(lambda: self._stop.set())
+        self._thread.join()
 
     def __enter__(self) -> Self:
         return self

@@ -31,22 +31,22 @@ class Terminal:
         self._heart = threading.Thread(target=self._beat, daemon=True)
 
     def say(self, line: str = "") -> None:
-        """Print the line now."""
+        """Print the line now. What could command the terminal is shown as an escape, as in code."""
+        shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
         with self._lock:
             self._last = time.monotonic()
-            print(line, file=self._stream, flush=True)
+            print(shown, file=self._stream, flush=True)
 
     def doing(self, what: str) -> None:
         """What to name if nothing else is said for a while."""
         self._doing, self._since = what, time.monotonic()
 
     async def step_stored(self, event: SystemEvent) -> None:
-        """A line for the step. Text of the page never gets here, so no escape sequence does."""
+        """A line for the step."""
         data = event.data
         mark = "" if data["outcome"] == "ok" else "  failed"
-        selector = ascii(data["selector"])[1:-1] if data.get("selector") else ""
         self.say(
-            f"  {data['scenario']:28.28} {data['step_id']:16.16} {selector:32.32} "
+            f"  {data['scenario']:28.28} {data['step_id']:16.16} {data.get('selector') or '':32.32} "
             f"{data['milliseconds']:6} ms {data['bytes'] / 1000:7.0f} kB{mark}"
         )
         self.doing(f"{data['scenario']}: after step {data['step_id']}")
@@ -70,7 +70,7 @@ class Terminal:
                     portal.call(events.unsubscribe, subscription)
 
     def _beat(self) -> None:
-        while not self._end.wait(0.5):
+        while not self._end.wait(min(0.5, self._quiet)):
             if time.monotonic() - self._last >= self._quiet:
                 self.say(f"  ... {self._doing} ({time.monotonic() - self._since:.0f} s)")
 

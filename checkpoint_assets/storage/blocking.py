@@ -25,6 +25,7 @@ from checkpoint_assets.model.clock import Clock
 from checkpoint_assets.runtime.portal import Portal
 from checkpoint_assets.storage.keys import Layout
 from checkpoint_assets.storage.s3_clients import S3ClientFactory
+from checkpoint_assets.storage.spool_events import SpoolListener
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.store import Store
 
@@ -82,6 +83,9 @@ class StorageOptions(TypedDict, total=False):
     layout: Layout
     s3_client_factory: S3ClientFactory | None
     concurrency: int
+    spool_path: str | Path | None
+    spool_floor_bytes: int
+    spool_listener: SpoolListener | None
     store: Store | None
     clock: Clock
     environment: Mapping[str, str] | None
@@ -129,6 +133,8 @@ class SyncStorageManager:
     list_steps_for_session = Blocking(StorageManager.list_steps_for_session)
     delete_step = Blocking(StorageManager.delete_step)
     delete_session = Blocking(StorageManager.delete_session)
+    spooled_sessions = Blocking(StorageManager.spooled_sessions)
+    drain_spool = Blocking(StorageManager.drain_spool)
     store_derived = Blocking(StorageManager.store_derived)
     retrieve_derived = Blocking(StorageManager.retrieve_derived)
     read_object = Blocking(StorageManager.read_object)

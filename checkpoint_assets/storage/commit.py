@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from checkpoint_assets.model.enums import Artifact
@@ -82,6 +83,15 @@ async def _is_same(store: Store, present: ObjectInfo, size: int, sha256: str) ->
     return await digest(await store.get(present.key)) == sha256
 
 
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How a step is written. ``at_once``: its files concurrently, for the sake of one caller."""
+
+    layout: Layout = "flat"
+    replace: bool = False
+    at_once: bool = True
+
+
 async def write_step(
     store: Store,
     session_id: SessionId,
@@ -91,10 +101,21 @@ async def write_step(
     committed_at: str,
     metadata: Mapping[str, Any] | None = None,
     timings: Mapping[str, float] | None = None,
-    layout: Layout = "flat",
+    options: WriteOptions = WriteOptions(),
 ) -> CommitRecord:
-    """The step is whole and durable. Raises ``Conflict`` where the key has another step."""
-    artifacts = await _write_artifacts(store, session_id, step_id, contents, layout)
+    """The step is whole and durable. Raises ``Conflict`` where the key has another step.
+
+    With ``replace`` a step that is there becomes an older version, if its content is another. It
+    stays readable all the time: its record lists the versions of its files. Of two who replace
+    the same step at the same time one gets ``Conflict``.
+    """
+    key = artifact_key(session_id, step_id, Artifact.METADATA, options.layout)
+    before = await _present(store, key) if options.replace else None
+    if before is not None:
+        present = parse_record(await store.get(key), key)
+        if await _is_unchanged(present, contents, metadata):
+            return present
+    artifacts = await _write_artifacts(store, session_id, step_id, contents, options)
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "session_id": session_id,
@@ -105,12 +126,39 @@ async def write_step(
         "metadata": metadata,
     }
     data = encode_json(record)
-    key = artifact_key(session_id, step_id, Artifact.METADATA, layout)
     try:
-        await put_once(store, key, data, media_type=JSON, sha256=sha256_hex(data))
+        if before is None:
+            await put_once(store, key, data, media_type=JSON, sha256=sha256_hex(data))
+        else:
+            await _put_over(store, key, data, before)
     except Conflict as conflict:
         return await _same_commit(store, key, data, conflict)
     return _record(record)
+
+
+async def _present(store: Store, key: str) -> ObjectInfo | None:
+    try:
+        return await store.stat(key)
+    except NotFound:
+        return None
+
+
+async def _is_unchanged(
+    record: CommitRecord, contents: Sequence[Content], metadata: Mapping[str, Any] | None
+) -> bool:
+    there = {name: artifact.sha256 for name, artifact in record.artifacts.items()}
+    given = {str(content.artifact): await digest(content.data) for content in contents}
+    return there == given and record.metadata == metadata
+
+
+async def _put_over(store: Store, key: str, data: bytes, before: ObjectInfo) -> None:
+    sha256 = sha256_hex(data)
+    try:
+        await store.put(key, data, media_type=JSON, sha256=sha256, if_match=before.etag)
+    except (Conflict, StoreUnavailable) as error:
+        present = await _present(store, key)
+        if present is None or not await _is_same(store, present, len(data), sha256):
+            raise Conflict(f"{key} was replaced by somebody else", key=key) from error
 
 
 async def _write_artifacts(
@@ -118,25 +166,29 @@ async def _write_artifacts(
     session_id: SessionId,
     step_id: StepId,
     contents: Sequence[Content],
-    layout: Layout,
+    options: WriteOptions,
 ) -> dict[str, dict[str, Any]]:
     async def write(content: Content) -> dict[str, Any]:
-        key = artifact_key(session_id, step_id, content.artifact, layout)
-        sha256 = await digest(content.data)
-        info = await put_once(
-            store, key, content.data, media_type=content.media_type, sha256=sha256
-        )
+        key = artifact_key(session_id, step_id, content.artifact, options.layout)
+        data, media_type = content.data, content.media_type
+        sha256 = await digest(data)
+        if options.replace:
+            info = await store.put(key, data, media_type=media_type, sha256=sha256, create=False)
+        else:
+            info = await put_once(store, key, data, media_type=media_type, sha256=sha256)
         described: dict[str, Any] = {
-            "name": artifact_name(step_id, content.artifact, layout),
-            "size": len(content.data),
+            "name": artifact_name(step_id, content.artifact, options.layout),
+            "size": len(data),
             "sha256": sha256,
-            "media_type": content.media_type,
+            "media_type": media_type,
             "version": info.version,
         }
         if content.lossy:
             described["lossy"] = True
         return described
 
+    if not options.at_once:
+        return {content.artifact: await write(content) for content in contents}
     results = await asyncio.gather(*map(write, contents), return_exceptions=True)
     described: dict[str, dict[str, Any]] = {}
     # Nothing is still being written when an error leaves this function.

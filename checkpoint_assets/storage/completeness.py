@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Sequence
 
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
@@ -10,6 +11,10 @@ from checkpoint_assets.model.ids import parse_session_id
 from checkpoint_assets.model.records import CommitRecord, SessionManifest
 from checkpoint_assets.storage.keys import session_prefix
 from checkpoint_assets.storage.storage_manager import StorageManager
+
+# Commit records are small; this many at once hide the way to a distant store.
+_AT_ONCE = 32
+_FILES = (Artifact.HTML, Artifact.SCREENSHOT, Artifact.ACTION)
 
 
 async def incomplete_steps(storage: StorageManager, manifest: SessionManifest) -> dict[str, str]:
@@ -23,16 +28,32 @@ async def incomplete_steps(storage: StorageManager, manifest: SessionManifest) -
     sizes: dict[str, int] = {}
     async for page in storage.store.list(prefix):
         sizes.update((info.key, info.size) for info in page.objects)
-    missing: dict[str, str] = {}
-    for step_id in manifest.steps:
+
+    async def reason(step_id: str) -> str:
         try:
             record = await storage.get_commit_record(manifest.session_id, step_id)
         except (NotFound, IntegrityError) as err:
-            missing[step_id] = err.message
-            continue
-        if reasons := _reasons(record, prefix, sizes):
-            missing[step_id] = "; ".join(reasons)
+            return err.message
+        return "; ".join(_reasons(record, prefix, sizes))
+
+    missing: dict[str, str] = {}
+    for begin in range(0, len(manifest.steps), _AT_ONCE):
+        steps = manifest.steps[begin : begin + _AT_ONCE]
+        reasons = await asyncio.gather(*map(reason, steps))
+        missing.update((step, why) for step, why in zip(steps, reasons, strict=True) if why)
     return missing
+
+
+async def step_records(
+    storage: StorageManager, session_id: str, steps: Sequence[str]
+) -> list[CommitRecord]:
+    """The commit records of the steps, in their order. Raises ``NotFound``, ``IntegrityError``."""
+    records: list[CommitRecord] = []
+    for begin in range(0, len(steps), _AT_ONCE):
+        some = steps[begin : begin + _AT_ONCE]
+        reads = [storage.get_commit_record(session_id, step_id) for step_id in some]
+        records += await asyncio.gather(*reads)
+    return records
 
 
 def _reasons(record: CommitRecord, prefix: str, sizes: dict[str, int]) -> list[str]:
@@ -47,6 +68,6 @@ def _reasons(record: CommitRecord, prefix: str, sizes: dict[str, int]) -> list[s
 
 def wanted_artifacts(record: CommitRecord) -> list[str]:
     """The artifacts that the capture of this step wanted, as its metadata says."""
-    page: dict[str, Any] = record.metadata or {}
-    wanted: list[str] = page.get("artifacts", [])
-    return [name for name in wanted if name != Artifact.METADATA]
+    wanted: object = (record.metadata or {}).get("artifacts")
+    # A step that was stored by other means has metadata of its writer's choice.
+    return [name for name in _FILES if name in wanted] if isinstance(wanted, list) else []

@@ -1,23 +1,26 @@
-"""Permanent deletion: commit records first, so that no reader sees a step without its files."""
+"""Deletion for good: commit records first, so that no reader sees a step without its files.
+
+Where versions are kept, all versions of each key go, and the delete markers too. Objects that are
+not ours stay.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.errors import NotFound, PartialFailure
+from checkpoint_assets.model.errors import PartialFailure
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.keys import (
-    LAYOUTS,
-    artifact_key,
-    derived_prefix,
     manifest_key,
     parse_derived_key,
     parse_step_key,
     session_prefix,
 )
-from checkpoint_assets.storage.store import Store
+from checkpoint_assets.storage.store import ObjectInfo, Store
 
 logger = logging.getLogger(__name__)
 
@@ -26,75 +29,118 @@ async def delete_keys(
     store: Store, keys: Sequence[str], session_id: SessionId | None = None
 ) -> None:
     """The objects are gone. Raises ``PartialFailure`` that names each one that is not."""
-    if not keys:
-        return
-    report = await store.delete(keys)
-    if report.failed:
+    if keys:
+        report = await store.delete(keys)
+        raise_failures(report.failed, len(keys), session_id)
+
+
+def raise_failures(
+    failed: dict[str, Exception], count: int, session_id: SessionId | None = None
+) -> None:
+    """Raises ``PartialFailure`` if anything failed."""
+    if failed:
+        of_session = f"of session {session_id} " if session_id else ""
         raise PartialFailure(
-            f"{len(report.failed)} of {len(keys)} objects "
-            f"{f'of session {session_id} ' if session_id else ''}could not be deleted, "
-            f"the first of them {min(report.failed)}",
-            report.failed,
+            f"{len(failed)} of {count} objects {of_session}could not be deleted, "
+            f"the first of them {min(failed)}: {failed[min(failed)]}",
+            failed,
             hint="delete again; what is gone stays gone",
         )
 
 
-async def delete_step(store: Store, session_id: SessionId, step_id: StepId) -> None:
-    """Nothing of the step is left. An absent step is fine, and logged."""
-    records = [artifact_key(session_id, step_id, Artifact.METADATA, layout) for layout in LAYOUTS]
-    if not await _any_exists(store, records):
-        logger.info("there is no step %s/%s to delete", session_id, step_id)
-    files = [
-        artifact_key(session_id, step_id, artifact, layout)
-        for layout in LAYOUTS
-        for artifact in Artifact
-        if artifact is not Artifact.METADATA
-    ]
-    files += [key async for key in _derived_keys(store, session_id, step_id)]
-    await delete_keys(store, records, session_id)
-    await delete_keys(store, files, session_id)
+@dataclass(slots=True)
+class SessionFiles:
+    """The keys of a session, or of one step of it, by what they are."""
+
+    records: list[str] = field(default_factory=list[str])
+    files: list[str] = field(default_factory=list[str])
+    manifest: list[str] = field(default_factory=list[str])
+    foreign: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.files or self.manifest)
 
 
-async def _any_exists(store: Store, keys: Sequence[str]) -> bool:
-    for key in keys:
-        try:
-            await store.stat(key)
-        except NotFound:
-            continue
-        return True
-    return False
-
-
-async def _derived_keys(store: Store, session_id: SessionId, step_id: StepId) -> AsyncIterator[str]:
-    async for page in store.list(derived_prefix(session_id)):
+async def find_files(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId | None = None,
+    *,
+    until: datetime | None = None,
+) -> SessionFiles:
+    """What there is of a session, or of a step; of its files only what was there ``until`` then."""
+    found = SessionFiles()
+    async for page in store.list(session_prefix(session_id)):
         for info in page.objects:
-            if parse_derived_key(info.key) == (session_id, step_id):
-                yield info.key
+            _sort_in(found, info, session_id, step_id, until)
+    return found
 
 
-async def delete_session(store: Store, session_id: SessionId) -> None:
-    """Nothing of ours is left of the session; foreign objects in its folder stay, and are logged.
+def _sort_in(
+    found: SessionFiles,
+    info: ObjectInfo,
+    session_id: SessionId,
+    step_id: StepId | None,
+    until: datetime | None = None,
+) -> None:
+    step = parse_step_key(info.key)
+    derived = None if step else parse_derived_key(info.key)
+    in_time = until is None or info.modified <= until
+    if step is not None:
+        if step_id in (None, step.step_id):
+            if step.artifact is Artifact.METADATA:
+                found.records.append(info.key)
+            elif in_time:
+                found.files.append(info.key)
+    elif derived is not None:
+        if in_time and (step_id is None or derived[1] == step_id):
+            found.files.append(info.key)
+    elif step_id is None:
+        if info.key == manifest_key(session_id):
+            found.manifest.append(info.key)
+        else:
+            found.foreign += 1
+
+
+async def delete_for_good(
+    store: Store, session_id: SessionId, step_id: StepId | None = None
+) -> bool:
+    """Nothing of ours is left of the session, or of the step. False: there was nothing.
 
     The manifest goes last: until then a delete that was cut short can be told and run again.
     """
-    records: list[str] = []
-    files: list[str] = []
-    manifest: list[str] = []
-    foreign = 0
-    async for page in store.list(session_prefix(session_id)):
-        for info in page.objects:
-            step = parse_step_key(info.key)
-            if step is not None:
-                (records if step.artifact is Artifact.METADATA else files).append(info.key)
-            elif info.key == manifest_key(session_id):
-                manifest.append(info.key)
-            elif parse_derived_key(info.key):
-                files.append(info.key)
-            else:
-                foreign += 1
-    if foreign:
-        logger.warning("%d foreign objects stay in the folder of %s", foreign, session_id)
-    if not (records or files or manifest):
-        logger.info("there is no session %s to delete", session_id)
-    await delete_keys(store, records, session_id)
-    await delete_keys(store, files + manifest, session_id)
+    found = await find_files(store, session_id, step_id)
+    if found.foreign:
+        logger.warning("%d foreign objects stay in the folder of %s", found.foreign, session_id)
+    await delete_keys(store, found.records, session_id)
+    await delete_keys(store, found.files + found.manifest, session_id)
+    erased = 0
+    if await store.keeps_versions():
+        erased = await erase_versions(store, session_id, step_id)
+    return bool(found) or erased > 0
+
+
+async def erase_versions(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId | None = None,
+    *,
+    only: Collection[str] | None = None,
+) -> int:
+    """Remove all versions and markers of the keys, ``only`` of these if given; how many."""
+    count = 0
+    async for page in store.list_versions(session_prefix(session_id)):
+        doomed: list[tuple[str, str]] = []
+        for version in page:
+            if only is not None and version.key not in only:
+                continue
+            found = SessionFiles()
+            info = ObjectInfo(version.key, version.size, version.modified)
+            _sort_in(found, info, session_id, step_id)
+            if found:
+                doomed.append((version.key, version.version))
+        if doomed:
+            report = await store.delete_versions(doomed)
+            raise_failures(report.failed, len(doomed), session_id)
+            count += len(doomed)
+    return count

@@ -154,9 +154,9 @@ class Folders:
         """The name, and none that differs from it only in case, is meant by the disk."""
         self._check_case(descriptor, name, reading=reading)
 
-    def remove_if_empty(self, parts: tuple[str, ...]) -> None:
-        """Empty folders go, from the innermost out; one that has something else in it stays."""
-        for depth in range(len(parts), 0, -1):
+    def remove_if_empty(self, parts: tuple[str, ...], keep: int = 0) -> None:
+        """Empty folders go, from the innermost out; the outermost ``keep`` stay in any case."""
+        for depth in range(len(parts), keep, -1):
             with self._lock:
                 self._durable.pop(parts[:depth], None)
             try:

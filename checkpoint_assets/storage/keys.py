@@ -35,9 +35,12 @@ RETENTION = "_retention"
 TOMBSTONES = "_tombstones"
 VIEWS = "_views"
 PACKS = "_packs"
-RESERVED = (CATALOG, RETENTION, TOMBSTONES, VIEWS, PACKS)
+PROBE = "_probe"
+QUARANTINE = "_quarantine"
+RESERVED = (CATALOG, RETENTION, TOMBSTONES, VIEWS, PACKS, PROBE, QUARANTINE)
 # S3 takes 1024 bytes; this leaves room for the store's prefix.
 LONGEST_KEY = 420
+DUE_PREFIX = f"{RETENTION}/expires/due/"
 
 _DERIVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,94}\.[A-Za-z0-9]{1,16}", re.ASCII)
 _RESERVED_KEY = re.compile(r"_[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9_.=-]*)+", re.ASCII)
@@ -139,6 +142,66 @@ def parse_reserved_prefix(prefix: str) -> str:
         raise InvalidInput(f"invalid prefix {prefix!r}", hint="end it with '/'")
     parse_reserved_key(prefix + "x")
     return prefix
+
+
+def pin_key(session_id: SessionId) -> str:
+    """The object that pins the session."""
+    return f"{RETENTION}/pins/{session_id}.json"
+
+
+def expiry_key(session_id: SessionId, step_id: StepId | None = None) -> str:
+    """The object that says when the session, or the step, expires."""
+    file = f"steps/{step_id}.json" if step_id else "session.json"
+    return f"{expiry_prefix(session_id)}{file}"
+
+
+def expiry_prefix(session_id: SessionId) -> str:
+    """All expiries of the session and its steps begin with this."""
+    return f"{RETENTION}/expires/of/{session_id}/"
+
+
+def due_key(day: str, session_id: SessionId, step_id: StepId | None = None) -> str:
+    """The entry by which an expiry is found on its day (``2026-01-31``)."""
+    file = f"{session_id}.{step_id}.json" if step_id else f"{session_id}.json"
+    return f"{DUE_PREFIX}{day}/{file}"
+
+
+def parse_due_key(key: str) -> tuple[str, SessionId, StepId | None] | None:
+    """The day, the session, and the step if it is one's; ``None`` for another key."""
+    day, _, file = key.removeprefix(DUE_PREFIX).partition("/")
+    session, *step = file.removesuffix(".json").split(".")
+    try:
+        if not key.startswith(DUE_PREFIX) or len(step) > 1:
+            return None
+        return day, parse_session_id(session), parse_step_id(step[0]) if step else None
+    except InvalidId:
+        return None
+
+
+def tombstone_key(session_id: SessionId, step_id: StepId | None = None) -> str:
+    """The tombstone of a deleted session, or of a deleted step."""
+    file = f"steps/{step_id}.json" if step_id else "session.json"
+    return f"{tombstone_prefix(session_id)}{file}"
+
+
+def tombstone_prefix(session_id: SessionId) -> str:
+    """All tombstones of the session and its steps begin with this."""
+    return f"{TOMBSTONES}/{session_id}/"
+
+
+def parse_tombstone_key(key: str) -> tuple[SessionId, StepId | None] | None:
+    """The session, and the step if it is one's, of a tombstone; ``None`` for another key."""
+    area, _, rest = key.partition("/")
+    session, _, file = rest.partition("/")
+    try:
+        if area != TOMBSTONES:
+            return None
+        if file == "session.json":
+            return parse_session_id(session), None
+        step = file.removeprefix("steps/").removesuffix(".json")
+        return (parse_session_id(session), parse_step_id(step)) if step != file else None
+    except InvalidId:
+        return None
 
 
 def parse_step_key(key: str) -> StepKey | None:

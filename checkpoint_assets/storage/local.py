@@ -8,18 +8,19 @@ nothing may be there) or renamed to its name; the folder is synced last. A kille
 from __future__ import annotations
 
 import asyncio
-import fcntl
+import heapq
 import os
 import secrets
-import stat as modes
-import time
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TypeVar
 
+from checkpoint_assets.model.clock import Clock
 from checkpoint_assets.model.errors import (
     CheckpointError,
     Conflict,
@@ -27,27 +28,56 @@ from checkpoint_assets.model.errors import (
     LocalStorageError,
     NotFound,
 )
-from checkpoint_assets.storage.folders import TEMPORARY, Folders
+from checkpoint_assets.storage.folders import Folders
 from checkpoint_assets.storage.local_errors import local_error, translated
-from checkpoint_assets.storage.local_listing import etag, list_pages, object_info
-from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
+from checkpoint_assets.storage.local_files import (
+    etag_of,
+    locked,
+    opened_file,
+    read_all,
+    read_chunks,
+    status_of,
+    written,
+)
+from checkpoint_assets.storage.local_listing import list_pages, object_info, temporary_files
+from checkpoint_assets.storage.local_versions import VersionFolder, version_name
+from checkpoint_assets.storage.store import (
+    DeleteReport,
+    ObjectInfo,
+    ObjectVersion,
+    Page,
+    Store,
+    StoredObject,
+)
 
 T = TypeVar("T")
 
-CHUNK = 1 << 20
 _THREADS = 16
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_PAGE = 1000
 # A folder that a delete has just removed is made again; more often than this it is no accident.
 _ATTEMPTS = 8
+# The kernel stamps files by its timer tick, too coarse to tell two quick writes apart by.
+_TICK_NS = 4_000_000
 
 
 class LocalStore(Store):
-    """Keeps objects as files below ``root``, readable by the owner alone."""
+    """Keeps objects as files below ``root``, readable by the owner alone.
 
-    def __init__(self, root: str | Path, *, ignores_case: bool | None = None) -> None:
+    Times are those of the file system, unless there is a ``clock``. ``ignores_case`` says whether
+    the disk does; ``None`` finds out.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        ignores_case: bool | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._root = Path(root).absolute()
         self._folders = Folders(self._root, ignores_case=ignores_case)
+        self._versions = VersionFolder(self._folders)
+        self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
 
     @property
@@ -85,57 +115,74 @@ class LocalStore(Store):
         create: bool = True,
         if_match: str | None = None,
     ) -> ObjectInfo:
+        create = create and if_match is None
         return await self._run(partial(self._put, key, data, create, if_match))
 
     def _put(self, key: str, data: bytes, create: bool, if_match: str | None) -> ObjectInfo:
         parts, name = _split(key)
         with translated(key):
-            for attempt in range(1, _ATTEMPTS + 1):
+            for _ in range(_ATTEMPTS):
                 try:
                     with self._folders.made(parts) as folder:
                         self._folders.check_case(folder, name, reading=False)
-                        return self._write(folder, name, key, data, create, if_match)
+                        if create:
+                            return self._create(folder, name, key, data)
+                        return self._replace(folder, name, key, data, if_match)
                 except FileNotFoundError:
-                    if attempt == _ATTEMPTS:
-                        raise
-        raise AssertionError("unreachable")
+                    continue
+        raise LocalStorageError(f"{key}: its folder is removed again and again", key=key)
 
-    def _write(
-        self, folder: int, name: str, key: str, data: bytes, create: bool, if_match: str | None
-    ) -> ObjectInfo:
-        if create and if_match is None and _exists(folder, name):
+    def _create(self, folder: int, name: str, key: str, data: bytes) -> ObjectInfo:
+        if status_of(folder, name):
             raise Conflict(f"{key} exists", key=key)
-        temporary = TEMPORARY + secrets.token_hex(8)
-        try:
-            status = _write_file(folder, temporary, key, data)
-            if create and if_match is None:
-                try:
-                    os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-                except FileExistsError as error:
-                    raise Conflict(f"{key} exists", key=key) from error
-                os.unlink(temporary, dir_fd=folder)
-            else:
-                with _locked(folder):
-                    if if_match is not None and _etag_of(folder, name) != if_match:
-                        raise Conflict(f"{key} is not what it was", key=key)
-                    os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
-            raise
+        versioned = self._versions.kept()
+        newest = self._versions.newest(key) if versioned else 0
+        stamp = partial(self._stamp, newest)
+        with written(folder, key, data, stamp) as (temporary, _):
+            try:
+                os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+            except FileExistsError as error:
+                raise Conflict(f"{key} exists", key=key) from error
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         self._folders.sync(folder)
-        return object_info(key, status)
+        return _info(key, status, versioned)
+
+    def _replace(
+        self, folder: int, name: str, key: str, data: bytes, if_match: str | None
+    ) -> ObjectInfo:
+        versioned = self._versions.kept()
+        newest = 0
+        # Versions are named by their time, so whoever keeps them writes one after the other.
+        with locked(folder) if versioned else nullcontext():
+            if versioned:
+                present = status_of(folder, name)
+                newest = max(present.st_mtime_ns if present else 0, self._versions.newest(key))
+            stamp = partial(self._stamp, newest)
+            with (
+                written(folder, key, data, stamp) as (temporary, _),
+                nullcontext() if versioned else locked(folder),
+            ):
+                if if_match is not None and etag_of(folder, name) != if_match:
+                    raise Conflict(f"{key} is not what it was", key=key)
+                if versioned:
+                    self._versions.keep(folder, name, key)
+                status = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
+                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        self._folders.sync(folder)
+        return _info(key, status, versioned)
+
+    def _stamp(self, newest_ns: int, file_ns: int) -> int:
+        if self._clock is not None:
+            file_ns = _nanoseconds(self._clock.now())
+        return max(file_ns + secrets.randbelow(_TICK_NS), newest_ns + 1)
 
     async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
         return await self._run(partial(self._fetch, key, version))
 
     def _fetch(self, key: str, version: str | None) -> StoredObject:
         with self._opened(key, version) as descriptor:
-            status = os.fstat(descriptor)
-            data = _read(descriptor, status.st_size)
-        if len(data) != status.st_size:
-            raise LocalStorageError(f"{key}: read {len(data)} of {status.st_size} bytes", key=key)
-        return StoredObject(object_info(key, status), data)
+            info = _info(key, os.fstat(descriptor), self._versions.kept())
+            return StoredObject(info, read_all(descriptor, key))
 
     async def open(
         self, key: str, *, start: int = 0, length: int | None = None, version: str | None = None
@@ -151,38 +198,33 @@ class LocalStore(Store):
         self, key: str, start: int, length: int | None, version: str | None
     ) -> Generator[bytes]:
         with self._opened(key, version) as descriptor:
-            size = os.fstat(descriptor).st_size
-            end = size if length is None else min(size, start + length)
-            while start < end:
-                chunk = os.pread(descriptor, min(CHUNK, end - start), start)
-                if not chunk:
-                    raise LocalStorageError(f"{key}: cut short at byte {start}", key=key)
-                start += len(chunk)
-                yield chunk
+            yield from read_chunks(descriptor, key, start, length)
 
     async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
         return await self._run(partial(self._stat, key, version))
 
     def _stat(self, key: str, version: str | None) -> ObjectInfo:
         with self._opened(key, version) as descriptor:
-            return object_info(key, os.fstat(descriptor))
+            return _info(key, os.fstat(descriptor), self._versions.kept())
 
     @contextmanager
     def _opened(self, key: str, version: str | None) -> Generator[int]:
         parts, name = _split(key)
-        if version is not None:
-            raise NotFound(f"no version {version} of {key}", key=key)
-        with translated(key), self._folders.opened(parts) as folder:
-            self._folders.check_case(folder, name, reading=True)
-            descriptor = os.open(name, _READ, dir_fd=folder)
-            try:
-                # A pipe or device that was put there is no object; O_NONBLOCK keeps us from
-                # waiting on it.
-                if not modes.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise NotFound(f"no object {key}", key=key)
-                yield descriptor
-            finally:
-                os.close(descriptor)
+        with translated(key):
+            if version is not None and not self._is_current(parts, name, version):
+                parts, name = self._versions.parts(key), _version_file(version, key)
+            with self._folders.opened(parts) as folder:
+                self._folders.check_case(folder, name, reading=True)
+                with opened_file(folder, name, key) as descriptor:
+                    yield descriptor
+
+    def _is_current(self, parts: tuple[str, ...], name: str, version: str) -> bool:
+        try:
+            with self._folders.opened(parts) as folder:
+                status = status_of(folder, name)
+        except FileNotFoundError:
+            return False
+        return status is not None and version_name(status) == version
 
     async def list(
         self, prefix: str, *, after: str | None = None, recursive: bool = True
@@ -202,39 +244,152 @@ class LocalStore(Store):
         for key in keys:
             parts, name = _split(key)
             by_folder.setdefault(parts, {})[name] = key
-        deleted: list[str] = []
+        versioned = self._versions.kept()
         failed: dict[str, Exception] = {}
         for parts, names in by_folder.items():
+            undone = dict(names)
             try:
                 with translated("/".join(parts)), self._folders.opened(parts) as folder:
-                    self._delete_in(folder, names, deleted, failed)
+                    self._delete_in(folder, undone, failed, versioned)
                 self._folders.remove_if_empty(parts)
             except NotFound:
-                deleted.extend(names.values())
+                continue
             except (OSError, CheckpointError) as error:
-                undone = [key for key in names.values() if key not in failed]
-                failed.update(dict.fromkeys(undone, error))
+                failed.update(dict.fromkeys(undone.values(), error))
         return DeleteReport([key for key in keys if key not in failed], failed)
 
     def _delete_in(
-        self,
-        folder: int,
-        names: dict[str, str],
-        deleted: list[str],
-        failed: dict[str, Exception],
+        self, folder: int, names: dict[str, str], failed: dict[str, Exception], versioned: bool
     ) -> None:
-        with _locked(folder):
-            for name, key in names.items():
+        with locked(folder):
+            for name, key in tuple(names.items()):
                 try:
                     self._folders.check_case(folder, name, reading=True)
-                    os.unlink(name, dir_fd=folder)
+                    if versioned:
+                        now_ns = _nanoseconds(self._now())
+                        self._versions.retire(folder, name, key, now_ns)
+                    else:
+                        os.unlink(name, dir_fd=folder)
                 except FileNotFoundError:
                     pass
                 except OSError as error:
                     failed[key] = local_error(error, key)
-                    continue
-                deleted.append(key)
+                del names[name]
         self._folders.sync(folder)
+
+    async def now(self) -> datetime:
+        return await self._run(self._now)
+
+    def _now(self) -> datetime:
+        if self._clock is not None:
+            return self._clock.now()
+        # The disk may be another machine's: what counts is the time that it gives to files.
+        with (
+            translated(self.url),
+            self._folders.made(()) as root,
+            written(root, self.url, b"", lambda file_ns: file_ns) as (_, time_ns),
+        ):
+            return datetime.fromtimestamp(time_ns / 1e9, UTC)
+
+    async def keeps_versions(self) -> bool:
+        return await self._run(self._versions.kept)
+
+    async def enable_versions(self) -> None:
+        with translated(self.url):
+            await self._run(self._versions.enable)
+
+    async def list_versions(self, prefix: str) -> AsyncIterator[Sequence[ObjectVersion]]:
+        versions = self._list_versions(prefix)
+        while page := await self._run(lambda: list(islice(versions, _PAGE))):
+            yield [version for group in page for version in group]
+
+    def _list_versions(self, prefix: str) -> Iterator[Sequence[ObjectVersion]]:
+        folder, slash, _ = prefix.rpartition("/")
+        current = (
+            info.key
+            for page in list_pages(self._folders, folder + slash, None, True)
+            for info in page.objects
+            if info.key.startswith(prefix)
+        )
+        with translated(prefix):
+            for key, _ in groupby(heapq.merge(current, self._versions.keys(prefix))):
+                yield self._versions_of(key)
+
+    def _versions_of(self, key: str) -> list[ObjectVersion]:
+        parts, name = _split(key)
+        found: list[ObjectVersion] = []
+        try:
+            with self._folders.opened(parts) as folder:
+                status = status_of(folder, name)
+        except FileNotFoundError:
+            status = None
+        if status:
+            info = _info(key, status, True)
+            found.append(
+                ObjectVersion(
+                    key, version_name(status), info.modified, info.size, True, False, info.etag
+                )
+            )
+        for entry in self._versions.entries(key):
+            if found and found[0].version == entry.version:
+                continue  # a replace that was cut short: the file is current and kept already
+            latest = not found
+            found.append(
+                ObjectVersion(
+                    key,
+                    entry.version,
+                    entry.modified,
+                    entry.size,
+                    latest,
+                    entry.deleted,
+                    entry.etag,
+                )
+            )
+        return found
+
+    async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
+        return await self._run(partial(self._delete_versions, versions))
+
+    def _delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
+        failed: dict[str, Exception] = {}
+        for key, version in versions:
+            try:
+                with translated(key):
+                    self._delete_version(key, version)
+            except (OSError, CheckpointError) as error:
+                failed[key] = error
+        keys = dict.fromkeys(key for key, _ in versions)
+        return DeleteReport([key for key in keys if key not in failed], failed)
+
+    def _delete_version(self, key: str, version: str) -> None:
+        parts, name = _split(key)
+        with self._folders.made(parts) as folder, locked(folder):
+            status = status_of(folder, name)
+            if status and version_name(status) == version:
+                os.unlink(name, dir_fd=folder)
+                self._folders.sync(folder)
+                status = None
+            self._versions.remove(key, version)
+            if status is None:
+                self._versions.promote(folder, name, key)
+        self._folders.remove_if_empty(parts)
+
+    async def leftovers(self, older_than: datetime) -> Sequence[str]:
+        return await self._run(lambda: list(temporary_files(self._folders, (), older_than)))
+
+    async def remove_leftovers(self, names: Sequence[str]) -> None:
+        await self._run(partial(self._remove_leftovers, names))
+
+    def _remove_leftovers(self, names: Sequence[str]) -> None:
+        for path in names:
+            *parts, name = path.split("/")
+            with translated(path):
+                try:
+                    with self._folders.opened(tuple(parts)) as folder:
+                        os.unlink(name, dir_fd=folder)
+                    self._folders.remove_if_empty(tuple(parts))
+                except FileNotFoundError:
+                    continue
 
 
 def _split(key: str) -> tuple[tuple[str, ...], str]:
@@ -246,52 +401,15 @@ def _split(key: str) -> tuple[tuple[str, ...], str]:
     return tuple(folders), name
 
 
-def _exists(folder: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
+def _version_file(version: str, key: str) -> str:
+    if not version.isalnum():
+        raise NotFound(f"no version {version} of {key}", key=key)
+    return f"{version}.v"
 
 
-def _write_file(folder: int, name: str, key: str, data: bytes) -> os.stat_result:
-    descriptor = os.open(name, _CREATE, 0o600, dir_fd=folder)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        # The file system's own stamp is too coarse to tell two quick writes apart by.
-        stamp = time.time_ns()
-        os.utime(descriptor, ns=(stamp, stamp))
-        # After a failed fsync the bytes are unknown: the file is dropped, never synced again.
-        os.fsync(descriptor)
-        status = os.fstat(descriptor)
-    finally:
-        os.close(descriptor)
-    if status.st_size != len(data):
-        raise LocalStorageError(f"{key}: wrote {status.st_size} of {len(data)} bytes", key=key)
-    return status
+def _info(key: str, status: os.stat_result, versioned: bool) -> ObjectInfo:
+    return object_info(key, status, version_name(status) if versioned else None)
 
 
-def _read(descriptor: int, size: int) -> bytes:
-    data = os.read(descriptor, size)
-    while len(data) < size and (more := os.read(descriptor, size - len(data))):
-        data += more
-    return data
-
-
-@contextmanager
-def _locked(folder: int) -> Generator[None]:
-    # Compare-and-replace is two calls; the lock makes them one among processes and threads.
-    fcntl.flock(folder, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(folder, fcntl.LOCK_UN)
-
-
-def _etag_of(folder: int, name: str) -> str | None:
-    try:
-        return etag(os.stat(name, dir_fd=folder, follow_symlinks=False))
-    except FileNotFoundError:
-        return None
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1e6) * 1000

@@ -7,7 +7,7 @@ import stat as modes
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 
-from checkpoint_assets.storage.folders import Folders
+from checkpoint_assets.storage.folders import TEMPORARY, Folders
 from checkpoint_assets.storage.local_errors import translated
 from checkpoint_assets.storage.store import ObjectInfo, Page
 
@@ -112,7 +112,28 @@ def etag(status: os.stat_result) -> str:
     return f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"'
 
 
-def object_info(key: str, status: os.stat_result) -> ObjectInfo:
+def object_info(key: str, status: os.stat_result, version: str | None = None) -> ObjectInfo:
     """What the file system knows of an object. It keeps no digest and no media type."""
     modified = datetime.fromtimestamp(status.st_mtime_ns / 1e9, UTC)
-    return ObjectInfo(key, status.st_size, modified, etag(status))
+    return ObjectInfo(key, status.st_size, modified, etag(status), version)
+
+
+def temporary_files(
+    folders: Folders, parts: tuple[str, ...], older_than: datetime
+) -> Iterator[str]:
+    """The paths of temporary files that were begun before, also among the versions."""
+    below: list[str] = []
+    with translated("/".join(parts) or "/"):
+        try:
+            with folders.opened(parts) as folder, os.scandir(folder) as scan:
+                for entry in scan:
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(entry.name)
+                    elif entry.name.startswith(TEMPORARY):
+                        status = entry.stat(follow_symlinks=False)
+                        if datetime.fromtimestamp(status.st_mtime, UTC) < older_than:
+                            yield "/".join((*parts, entry.name))
+        except _GONE:
+            return
+    for name in below:
+        yield from temporary_files(folders, (*parts, name), older_than)

@@ -6,11 +6,19 @@ import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import count
 
 from checkpoint_assets.model.clock import Clock, system_clock
 from checkpoint_assets.model.errors import Conflict, NotFound
-from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
+from checkpoint_assets.storage.store import (
+    DeleteReport,
+    ObjectInfo,
+    ObjectVersion,
+    Page,
+    Store,
+    StoredObject,
+)
 
 CHUNK = 1 << 20
 PAGE = 1000
@@ -18,11 +26,19 @@ PAGE = 1000
 
 @dataclass(slots=True)
 class _Shelf:
-    """What the stores of one name share inside the process."""
+    """What the stores of one name share inside the process.
+
+    ``history`` holds the versions of each key, the newest first; the bytes of a delete marker are
+    ``None``. It is only written to while ``versioned`` is set.
+    """
 
     objects: dict[str, StoredObject] = field(default_factory=dict[str, StoredObject])
+    history: dict[str, list[tuple[ObjectVersion, StoredObject | None]]] = field(
+        default_factory=dict[str, list[tuple[ObjectVersion, StoredObject | None]]]
+    )
+    versioned: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
-    writes: count[int] = field(default_factory=count)
+    writes: count[int] = field(default_factory=lambda: count(1))
 
 
 _shelves: dict[str, _Shelf] = {}
@@ -63,20 +79,43 @@ class MemoryStore(Store):
                     raise Conflict(f"{key} is not what it was", key=key)
             elif create and present is not None:
                 raise Conflict(f"{key} exists", key=key)
+            number = next(shelf.writes)
             info = ObjectInfo(
                 key=key,
                 size=len(data),
                 modified=self._clock.now(),
-                etag=f'"{next(shelf.writes)}"',
+                etag=f'"{number}"',
+                version=f"{number:016x}" if shelf.versioned else None,
                 media_type=media_type,
                 sha256=sha256,
             )
-            shelf.objects[key] = StoredObject(info, bytes(data))
+            stored = StoredObject(info, bytes(data))
+            if shelf.versioned:
+                self._remember(key, _version_of(info), stored)
+            shelf.objects[key] = stored
         return info
+
+    def _history(self, key: str) -> list[tuple[ObjectVersion, StoredObject | None]]:
+        history = self._shelf.history.get(key)
+        present = self._shelf.objects.get(key)
+        if history or present is None:
+            return history or []
+        # It was stored while no versions were kept: S3 calls such a version "null".
+        old = replace(present, info=replace(present.info, version="null"))
+        return [(_version_of(old.info), old)]
+
+    def _remember(self, key: str, version: ObjectVersion, stored: StoredObject | None) -> None:
+        older = [(replace(v, latest=False), s) for v, s in self._history(key)]
+        self._shelf.history[key] = [(version, stored), *older]
 
     def _find(self, key: str, version: str | None) -> StoredObject:
         found = self._shelf.objects.get(key)
-        if found is None or (version is not None and found.info.version != version):
+        if version is not None:
+            for candidate, stored in self._history(key):
+                if candidate.version == version and stored is not None:
+                    return stored
+            raise NotFound(f"no version {version} of {key}", key=key)
+        if found is None:
             raise NotFound(f"no object {key}", key=key)
         return found
 
@@ -123,7 +162,56 @@ class MemoryStore(Store):
             yield Page(objects, folders)
 
     async def delete(self, keys: Sequence[str]) -> DeleteReport:
-        with self._shelf.lock:
+        shelf = self._shelf
+        with shelf.lock:
             for key in keys:
-                self._shelf.objects.pop(key, None)
+                if shelf.versioned and key in shelf.objects:
+                    name = f"{next(shelf.writes):016x}"
+                    now = self._clock.now()
+                    marker = ObjectVersion(key, name, now, latest=True, deleted=True)
+                    self._remember(key, marker, None)
+                shelf.objects.pop(key, None)
         return DeleteReport(list(keys))
+
+    async def now(self) -> datetime:
+        return self._clock.now()
+
+    async def keeps_versions(self) -> bool:
+        return self._shelf.versioned
+
+    async def enable_versions(self) -> None:
+        self._shelf.versioned = True
+
+    async def list_versions(self, prefix: str) -> AsyncIterator[Sequence[ObjectVersion]]:
+        with self._shelf.lock:
+            keys = {*self._shelf.history, *self._shelf.objects}
+            found = [
+                version
+                for key in sorted(key for key in keys if key.startswith(prefix))
+                for version, _ in self._history(key)
+            ]
+        if found:
+            yield found
+
+    async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
+        shelf = self._shelf
+        with shelf.lock:
+            for key, version in versions:
+                left = [(v, s) for v, s in self._history(key) if v.version != version]
+                if not left:
+                    shelf.history.pop(key, None)
+                    shelf.objects.pop(key, None)
+                    continue
+                # What was below the version that went is the current one now.
+                newest, stored = left[0]
+                shelf.history[key] = [(replace(newest, latest=True), stored), *left[1:]]
+                if stored is None:
+                    shelf.objects.pop(key, None)
+                else:
+                    shelf.objects[key] = stored
+        return DeleteReport(list(dict.fromkeys(key for key, _ in versions)))
+
+
+def _version_of(info: ObjectInfo) -> ObjectVersion:
+    name = info.version or "null"
+    return ObjectVersion(info.key, name, info.modified, info.size, True, False, info.etag)

@@ -11,6 +11,7 @@ from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import ArtifactRecord, CommitRecord
 from checkpoint_assets.storage.commit import parse_record
+from checkpoint_assets.storage.content import Content
 from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import LAYOUTS, Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.store import Store, StoredObject
@@ -114,15 +115,23 @@ async def read_artifact(store: Store, commit: Commit, artifact: Artifact) -> byt
     described = commit.record.artifacts[artifact]
     key = listed_key(commit, artifact)
     stored = await _fetch(store, key, described)
-    found = stored.digest or await digest(stored.data)
-    if len(stored.data) != described.size or found != described.sha256:
-        raise IntegrityError(
-            f"{key} is not what was committed: {len(stored.data)} bytes with SHA-256 {found} "
-            f"instead of {described.size} with {described.sha256}",
-            key=key,
-            session_id=commit.record.session_id,
-        )
-    return stored.data
+    if await _is_as_described(stored, described):
+        return stored.data
+    older = await _find_version(store, key, described)
+    if older is not None:
+        return older.data
+    raise IntegrityError(
+        f"{key} is not what was committed: {len(stored.data)} bytes with SHA-256 "
+        f"{await digest(stored.data)} instead of {described.size} with {described.sha256}",
+        key=key,
+        session_id=commit.record.session_id,
+    )
+
+
+async def _is_as_described(stored: StoredObject, described: ArtifactRecord) -> bool:
+    if len(stored.data) != described.size:
+        return False
+    return (stored.digest or await digest(stored.data)) == described.sha256
 
 
 async def _fetch(store: Store, key: str, described: ArtifactRecord) -> StoredObject:
@@ -130,9 +139,26 @@ async def _fetch(store: Store, key: str, described: ArtifactRecord) -> StoredObj
         try:
             return await store.fetch(key, version=described.version)
         except NotFound:
-            # A copy of a bucket has versions of its own; the digest tells what is the right one.
+            # A copy of a bucket has versions of its own; the digest tells which one is right.
             pass
     return await store.fetch(key)
+
+
+async def _find_version(store: Store, key: str, described: ArtifactRecord) -> StoredObject | None:
+    """The version that the record means, of a file that was replaced since.
+
+    Needed where the record names none: it was written before versions were kept.
+    """
+    if not await store.keeps_versions():
+        return None
+    async for page in store.list_versions(key):
+        for version in page:
+            if version.key != key or version.deleted or version.size != described.size:
+                continue
+            stored = await store.fetch(key, version=version.version)
+            if await _is_as_described(stored, described):
+                return stored
+    return None
 
 
 def listed_key(commit: Commit, artifact: Artifact) -> str:
@@ -145,3 +171,8 @@ def listed_key(commit: Commit, artifact: Artifact) -> str:
         key = artifact_key(session_id, step_id, Artifact.METADATA, commit.layout)
         raise IntegrityError(f"{key} lists {name!r} as its {artifact}", key=key)
     return artifact_key(session_id, step_id, artifact, commit.layout)
+
+
+def as_content(record: CommitRecord, artifact: Artifact, data: bytes) -> Content:
+    """An artifact that was read, to be written again as it is."""
+    return Content(artifact, data, record.artifacts[artifact].media_type)

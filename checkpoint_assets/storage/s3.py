@@ -19,19 +19,18 @@ from checkpoint_assets.model.clock import Clock, system_clock
 from checkpoint_assets.model.errors import (
     Conflict,
     NotFound,
-    S3ConfigError,
     StorageManagerError,
     StoreUnavailable,
 )
 from checkpoint_assets.storage.media import content_disposition
 from checkpoint_assets.storage.s3_clients import (
     REQUEST_TIMEOUT,
-    S3Client,
     S3ClientFactory,
     S3Clients,
 )
 from checkpoint_assets.storage.s3_control import S3Control
 from checkpoint_assets.storage.s3_errors import s3_error
+from checkpoint_assets.storage.s3_multipart import THRESHOLD, put_in_parts
 from checkpoint_assets.storage.store import (
     DeleteReport,
     ObjectInfo,
@@ -68,6 +67,10 @@ class S3Store(Store):
         self._clients = S3Clients(bucket, self._prefix, client_factory, request_timeout)
         self.control = S3Control(self._clients, bucket, self._prefix)
         self._clock = clock
+        # Set once it is known that this server keeps conditions on multipart uploads, too.
+        self.multipart_conditions = False
+        # Set where the server does not honour create-only, and that was accepted.
+        self.looks_before_creating = False
 
     @property
     def url(self) -> str:
@@ -99,6 +102,12 @@ class S3Store(Store):
         create: bool = True,
         if_match: str | None = None,
     ) -> ObjectInfo:
+        if create and not if_match and self.looks_before_creating:
+            if await self._exists(key):
+                raise Conflict(f"{key} exists", key=key)
+            create = False
+        if len(data) > THRESHOLD and (self.multipart_conditions or (not create and not if_match)):
+            return await self._put_in_parts(key, data, media_type, sha256, create, if_match)
         client = self._clients.ready or await self._data()
         attributes = {"Content-Type": media_type, "sha256": sha256}
         disposition = content_disposition(media_type)
@@ -114,15 +123,37 @@ class S3Store(Store):
             if if_match and isinstance(typed, NotFound):
                 typed = Conflict(f"{key} is gone", key=key)
             raise typed from error
-        return ObjectInfo(
-            key,
-            len(data),
-            self._clock.now(),
-            result["e_tag"],
-            result["version"],
-            media_type,
-            sha256,
-        )
+        etag, version = result["e_tag"], result["version"]
+        return ObjectInfo(key, len(data), self._clock.now(), etag, version, media_type, sha256)
+
+    async def _exists(self, key: str) -> bool:
+        try:
+            await self.stat(key)
+        except NotFound:
+            return False
+        return True
+
+    async def _put_in_parts(
+        self,
+        key: str,
+        data: bytes,
+        media_type: str,
+        sha256: str,
+        create: bool,
+        if_match: str | None,
+    ) -> ObjectInfo:
+        headers: dict[str, Any] = {"ContentType": media_type, "Metadata": {"sha256": sha256}}
+        disposition = content_disposition(media_type)
+        if disposition:
+            headers["ContentDisposition"] = disposition
+        condition: dict[str, str] = {}
+        if if_match:
+            condition["IfMatch"] = if_match
+        elif create:
+            condition["IfNoneMatch"] = "*"
+        done = await put_in_parts(self.control, key, data, headers, condition)
+        etag, version = done["ETag"], done.get("VersionId")
+        return ObjectInfo(key, len(data), self._clock.now(), etag, version, media_type, sha256)
 
     async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
         client = self._clients.ready or await self._data()

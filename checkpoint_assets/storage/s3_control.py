@@ -26,11 +26,12 @@ class S3Control:
 
     def __init__(self, clients: S3Clients, bucket: str, prefix: str) -> None:
         self._clients = clients
-        self._bucket = bucket
+        self.bucket = bucket
         self._prefix = prefix
 
     @contextmanager
-    def _asking(self, what: str, key: str | None = None) -> Generator[S3Client]:
+    def asking(self, what: str, key: str | None = None) -> Generator[S3Client]:
+        """The boto3 client, whose errors become typed ones that say ``what`` was being done."""
         try:
             yield self._clients.control()
         except Exception as error:  # boto3's errors have no common base; each becomes typed
@@ -47,33 +48,33 @@ class S3Control:
     def open(self) -> None:
         """The bucket is there and lets us in. Raises ``S3ConfigError``."""
         try:
-            with self._asking(f"opening bucket {self._bucket}") as client:
-                client.head_bucket(Bucket=self._bucket)
+            with self.asking(f"opening bucket {self.bucket}") as client:
+                client.head_bucket(Bucket=self.bucket)
                 self._clients.data()
         except NotFound as error:
             raise S3ConfigError(
-                f"there is no bucket {self._bucket}", hint="create the bucket, or mend its name"
+                f"there is no bucket {self.bucket}", hint="create the bucket, or mend its name"
             ) from error
 
     def create_bucket(self) -> None:
         """The bucket is there; one that we have already is fine."""
-        with self._asking(f"creating bucket {self._bucket}") as client:
+        with self.asking(f"creating bucket {self.bucket}") as client:
             region = client.meta.region_name
             # S3 takes its oldest region only by leaving the name out.
             place = {} if region == "us-east-1" else {"LocationConstraint": region}
             request: dict[str, Any] = {"CreateBucketConfiguration": place} if place else {}
             try:
-                client.create_bucket(Bucket=self._bucket, **request)
+                client.create_bucket(Bucket=self.bucket, **request)
             except client.exceptions.BucketAlreadyOwnedByYou:
                 return
 
     def now(self) -> datetime:
         """The server's clock, from the ``Date`` of an answer."""
-        with self._asking(f"asking {self._bucket} for the time") as client:
-            answer = client.head_bucket(Bucket=self._bucket)
+        with self.asking(f"asking {self.bucket} for the time") as client:
+            answer = client.head_bucket(Bucket=self.bucket)
             date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         if date is None:
-            raise S3OperationError(f"bucket {self._bucket} does not tell the time")
+            raise S3OperationError(f"bucket {self.bucket} does not tell the time")
         return parsedate_to_datetime(date).astimezone(UTC)
 
     def list_page(
@@ -81,7 +82,7 @@ class S3Control:
     ) -> tuple[Page, str | None]:
         """One page of a listing, and the token of the next."""
         request: dict[str, Any] = {
-            "Bucket": self._bucket,
+            "Bucket": self.bucket,
             "Prefix": self.full_key(prefix),
             "MaxKeys": PAGE,
         }
@@ -93,7 +94,7 @@ class S3Control:
             # Behind a folder means behind its keys; whatever still shows it is dropped below.
             inside = "~" if after.endswith("/") and not recursive else ""
             request["StartAfter"] = self.full_key(after + inside)
-        with self._asking(f"listing {self._bucket}/{prefix}", prefix) as client:
+        with self.asking(f"listing {self.bucket}/{prefix}", prefix) as client:
             answer = client.list_objects_v2(**request)
         objects = [
             ObjectInfo(self.own_key(o["Key"]), o["Size"], o["LastModified"], o["ETag"])
@@ -111,9 +112,9 @@ class S3Control:
             else {"Key": self.full_key(key)}
             for key, version in items
         ]
-        with self._asking(f"deleting {len(items)} objects", items[0][0]) as client:
+        with self.asking(f"deleting {len(items)} objects", items[0][0]) as client:
             answer = client.delete_objects(
-                Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True}
+                Bucket=self.bucket, Delete={"Objects": objects, "Quiet": True}
             )
         failed: dict[str, Exception] = {}
         for refused in answer.get("Errors", ()):
@@ -125,9 +126,9 @@ class S3Control:
 
     def versioning(self) -> str:
         """``Enabled``, ``Suspended``, or nothing for a bucket that never kept versions."""
-        with self._asking(f"asking {self._bucket} for its versioning") as client:
+        with self.asking(f"asking {self.bucket} for its versioning") as client:
             try:
-                return client.get_bucket_versioning(Bucket=self._bucket).get("Status", "")
+                return client.get_bucket_versioning(Bucket=self.bucket).get("Status", "")
             except client.exceptions.ClientError as error:
                 if error.response["Error"]["Code"] in ("NotImplemented", "MethodNotAllowed"):
                     return ""
@@ -135,19 +136,19 @@ class S3Control:
 
     def enable_versioning(self) -> None:
         """The bucket keeps versions from now on."""
-        with self._asking(f"enabling versions of {self._bucket}") as client:
+        with self.asking(f"enabling versions of {self.bucket}") as client:
             client.put_bucket_versioning(
-                Bucket=self._bucket, VersioningConfiguration={"Status": "Enabled"}
+                Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
             )
         if self.versioning() != "Enabled":
-            raise NotSupported(f"bucket {self._bucket} does not take to keeping versions")
+            raise NotSupported(f"bucket {self.bucket} does not take to keeping versions")
 
     def versions(self, prefix: str) -> Iterator[list[ObjectVersion]]:
         """Pages of versions; the versions of one key are never parted."""
-        request: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self.full_key(prefix)}
+        request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.full_key(prefix)}
         kept: list[ObjectVersion] = []
         while True:
-            with self._asking(f"listing versions of {prefix}", prefix) as client:
+            with self.asking(f"listing versions of {prefix}", prefix) as client:
                 answer = client.list_object_versions(**request, MaxKeys=PAGE)
             found = [self._version(entry) for entry in answer.get("Versions", ())]
             found += [self._version(entry, True) for entry in answer.get("DeleteMarkers", ())]
@@ -175,12 +176,47 @@ class S3Control:
             entry.get("ETag"),
         )
 
+    def begin_upload(self, key: str, headers: dict[str, Any]) -> str:
+        """The id of a new multipart upload."""
+        with self.asking(f"beginning an upload of {key}", key) as client:
+            answer = client.create_multipart_upload(
+                Bucket=self.bucket, Key=self.full_key(key), **headers
+            )
+        return answer["UploadId"]
+
+    def send_part(self, key: str, upload: str, number: int, data: bytes) -> dict[str, Any]:
+        """Store one part; what ``complete_upload`` has to be told of it."""
+        with self.asking(f"writing part {number} of {key}", key) as client:
+            answer = client.upload_part(
+                Bucket=self.bucket,
+                Key=self.full_key(key),
+                UploadId=upload,
+                PartNumber=number,
+                Body=data,
+            )
+        sums = {name: value for name, value in answer.items() if name.startswith("Checksum")}
+        sums.pop("ChecksumType", None)
+        return {"PartNumber": number, "ETag": answer["ETag"], **sums}
+
+    def complete_upload(
+        self, key: str, upload: str, parts: list[dict[str, Any]], condition: dict[str, str]
+    ) -> dict[str, Any]:
+        """The object is there, of these parts."""
+        with self.asking(f"writing {key}", key) as client:
+            return client.complete_multipart_upload(
+                Bucket=self.bucket,
+                Key=self.full_key(key),
+                UploadId=upload,
+                MultipartUpload={"Parts": parts},
+                **condition,
+            )
+
     def uploads(self, older_than: datetime) -> list[str]:
         """Unfinished multipart uploads, as ``key?uploadId=...``."""
         found: list[str] = []
-        request: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self.full_key("")}
+        request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.full_key("")}
         while True:
-            with self._asking(f"listing uploads to {self._bucket}") as client:
+            with self.asking(f"listing uploads to {self.bucket}") as client:
                 answer = client.list_multipart_uploads(**request)
             found += [
                 f"{self.own_key(upload['Key'])}?uploadId={upload['UploadId']}"
@@ -196,9 +232,9 @@ class S3Control:
         """The parts of the upload are gone; one that is not there any more is fine."""
         key, _, upload_id = name.partition("?uploadId=")
         try:
-            with self._asking(f"aborting an upload of {key}", key) as client:
+            with self.asking(f"aborting an upload of {key}", key) as client:
                 client.abort_multipart_upload(
-                    Bucket=self._bucket, Key=self.full_key(key), UploadId=upload_id
+                    Bucket=self.bucket, Key=self.full_key(key), UploadId=upload_id
                 )
         except NotFound:
             return

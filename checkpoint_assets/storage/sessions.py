@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from checkpoint_assets.storage.listing import step_ids
 from checkpoint_assets.storage.media import JSON
 from checkpoint_assets.storage.reading import read_commit
 from checkpoint_assets.storage.store import Store
+from checkpoint_assets.storage.workers import run_all
 
 # Members that differ when the same session is closed again.
 _PER_ATTEMPT = ("closed_at", "seconds")
@@ -90,11 +90,9 @@ async def _size(
     store: Store, session_id: SessionId, steps: Sequence[StepId], layout: Layout, concurrency: int
 ) -> int:
     """Bytes of all artifacts, as the commit records say."""
-    total = 0
-    for begin in range(0, len(steps), concurrency):
-        reads = [
-            read_commit(store, session_id, step, layout=layout)
-            for step in steps[begin : begin + concurrency]
-        ]
-        total += sum(commit.record.size for commit in await asyncio.gather(*reads))
-    return total
+
+    async def size(step_id: StepId) -> int:
+        commit = await read_commit(store, session_id, step_id, layout=layout)
+        return commit.record.size
+
+    return sum(await run_all(size, steps, concurrency))

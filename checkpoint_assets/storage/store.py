@@ -167,7 +167,8 @@ class Store(Protocol):
     async def list_versions(self, prefix: str) -> AsyncIterator[Sequence[ObjectVersion]]:
         """All versions of all keys that start with ``prefix`` (also a whole key), in pages.
 
-        In the order of keys; of one key the newest first. Empty where no versions were ever kept.
+        In the order of keys; of one key the newest first, and never parted by a page. What was
+        stored while no versions were kept is one version.
         """
         return
         yield []

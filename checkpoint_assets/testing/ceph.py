@@ -48,7 +48,8 @@ _DISK_BYTES = 8 << 30  # sparse: it takes what is written
 _OSD_PORTS = 100
 _START_SECONDS = 120.0
 
-# cephx stays on: without it radosgw hangs while it asks for its first ticket.
+# cephx stays on: without it radosgw hangs while it asks for its first ticket. A killed gateway is
+# waited for by the next one that changes a bucket, until its watch has timed out.
 _CONFIGURATION = """\
 [global]
 fsid = {cluster}
@@ -83,6 +84,7 @@ cluster_addr = {host}
 osd_objectstore = bluestore
 bluestore_block_size = {disk_bytes}
 osd_memory_target = 1073741824
+osd_client_watch_timeout = 5
 
 [client.rgw.a]
 rgw_frontends = beast endpoint={host}:{port}

@@ -6,13 +6,13 @@ See :mod:`checkpoint_assets.testing.store_suite` for how; a subclass needs the s
 
 from __future__ import annotations
 
-from checkpoint_assets.testing.manager_tests_concurrency import ManagerConcurrencyTests
-from checkpoint_assets.testing.manager_tests_deleting import ManagerDeletingTests
-from checkpoint_assets.testing.manager_tests_integrity import IntegrityTests
-from checkpoint_assets.testing.manager_tests_listing import ManagerListingTests
-from checkpoint_assets.testing.manager_tests_refusals import RefusalTests
-from checkpoint_assets.testing.manager_tests_sessions import SessionTests
-from checkpoint_assets.testing.manager_tests_steps import StepTests
+from checkpoint_assets.testing.suites.manager_concurrency import ManagerConcurrencyTests
+from checkpoint_assets.testing.suites.manager_deleting import ManagerDeletingTests
+from checkpoint_assets.testing.suites.manager_integrity import IntegrityTests
+from checkpoint_assets.testing.suites.manager_listing import ManagerListingTests
+from checkpoint_assets.testing.suites.manager_refusals import RefusalTests
+from checkpoint_assets.testing.suites.manager_sessions import SessionTests
+from checkpoint_assets.testing.suites.manager_steps import StepTests
 
 
 class StorageManagerSuite(

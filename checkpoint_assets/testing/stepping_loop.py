@@ -6,11 +6,21 @@ import asyncio
 import contextvars
 import heapq
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def at_once(work: Awaitable[T]) -> T:
+    """The result of ``work``, which must not wait for anything."""
+    steps = work.__await__()
+    try:
+        next(steps)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError(f"{work} waits")
 
 
 class _Call(asyncio.Handle):
@@ -162,7 +172,7 @@ class SteppingLoop(asyncio.AbstractEventLoop):
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # it belongs to whoever awaits the result
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits the result
             future.set_exception(error)
         return future
 

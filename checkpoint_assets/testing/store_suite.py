@@ -7,6 +7,8 @@ in a test module, and give it an empty store::
     from checkpoint_assets.testing.store_suite import StoreSuite
 
     class TestMyStore(StoreSuite):
+        claims = frozenset({"create_only", "if_match"})
+
         @pytest.fixture
         async def store(self, tmp_path):
             yield MyStore(tmp_path)
@@ -15,28 +17,36 @@ in a test module, and give it an empty store::
         def reopen(self):                      # optional: the same place, opened once more
             return lambda store: MyStore(store.root)
 
-The store must be empty for every test: a new folder, or a new prefix in a bucket. What a store does
-is found out by trying (:class:`~checkpoint_assets.testing.store_case.StoreCapabilities`); a test of
-something that is missing is skipped, and its reason says what.
+        @pytest.fixture
+        async def versioned(self, store):      # optional: where a test may turn versions on
+            await store.enable_versions()
+            return store
 
-:class:`StorageManagerSuite` runs the StorageManager over the same store. It needs the same fixture.
+The store must be empty for every test: a new folder, or a new prefix in a bucket. What a store
+can do is found out by trying (:class:`StoreCapabilities`); a test of something that is missing is
+skipped, and its reason says what, unless ``claims`` names it: then it must not be missing.
 
-For readable failures, call ``pytest.register_assert_rewrite("checkpoint_assets.testing")`` in a
-``conftest.py`` before anything imports this module.
+:class:`StorageManagerSuite` runs the StorageManager over the same store, from the same fixture.
+
+For readable failures, have a ``conftest.py`` that calls
+``pytest.register_assert_rewrite("checkpoint_assets.testing.suites")`` before this is imported.
 """
 
 from __future__ import annotations
 
 from checkpoint_assets.testing.manager_suite import StorageManagerSuite
-from checkpoint_assets.testing.store_case import StoreCapabilities
-from checkpoint_assets.testing.store_tests_concurrency import ConcurrencyTests
-from checkpoint_assets.testing.store_tests_deleting import DeletingTests
-from checkpoint_assets.testing.store_tests_listing import ListingTests
-from checkpoint_assets.testing.store_tests_reading import ReadingTests
-from checkpoint_assets.testing.store_tests_writing import WritingTests
+from checkpoint_assets.testing.suites.store_case import StoreCapabilities
+from checkpoint_assets.testing.suites.store_concurrency import ConcurrencyTests
+from checkpoint_assets.testing.suites.store_deleting import DeletingTests
+from checkpoint_assets.testing.suites.store_listing import ListingTests
+from checkpoint_assets.testing.suites.store_reading import ReadingTests
+from checkpoint_assets.testing.suites.store_versions import VersionTests
+from checkpoint_assets.testing.suites.store_writing import WritingTests
 
 __all__ = ["StorageManagerSuite", "StoreCapabilities", "StoreSuite"]
 
 
-class StoreSuite(WritingTests, ReadingTests, ListingTests, DeletingTests, ConcurrencyTests):
+class StoreSuite(
+    WritingTests, ReadingTests, ListingTests, DeletingTests, VersionTests, ConcurrencyTests
+):
     """Every promise of :mod:`checkpoint_assets.storage.store`, as tests."""

@@ -8,25 +8,37 @@ import boto3
 import pytest
 from botocore.config import Config
 
-pytest.register_assert_rewrite("checkpoint_assets.testing")
+pytest.register_assert_rewrite("checkpoint_assets.testing.suites")
 
 from checkpoint_assets.storage.s3 import S3Store  # noqa: E402 - after the rewriting of asserts
+from checkpoint_assets.testing.ceph import (  # noqa: E402
+    ACCESS_KEY,
+    SECRET_KEY,
+    Ceph,
+    missing_commands,
+)
 from checkpoint_assets.testing.faulty_s3 import FaultyS3  # noqa: E402
 
 _prefixes = count()
 
 
-def s3_client(endpoint_url: str, access_key: str = "test-access-key") -> Any:
+def s3_client(
+    endpoint_url: str,
+    access_key: str = "key",
+    secret_key: str = "secret",
+    *,
+    read_timeout: float = 20,
+) -> Any:
     """A boto3 client without retries: a test counts on what one request does."""
     return boto3.client(
         "s3",
         endpoint_url=endpoint_url,
         aws_access_key_id=access_key,
-        aws_secret_access_key=access_key.replace("ACCESS", "SECRET"),
+        aws_secret_access_key=secret_key,
         region_name="us-east-1",
         config=Config(
             connect_timeout=2,
-            read_timeout=20,
+            read_timeout=read_timeout,
             retries={"total_max_attempts": 1},
             max_pool_connections=16,
         ),
@@ -75,5 +87,21 @@ def faulty(faulty_server: FaultyS3) -> FaultyS3:
 @pytest.fixture(scope="session")
 def faulty_client(faulty_server: FaultyS3) -> Iterator[Any]:
     client = s3_client(faulty_server.endpoint_url)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def ceph(request: pytest.FixtureRequest) -> Iterator[Ceph]:
+    """A real S3 server. Who asks for the group ``s3`` is told what is missing; others skip it."""
+    if missing_commands() and "s3" not in request.config.option.markexpr:
+        pytest.skip("Ceph is not installed; see checkpoint_assets.testing.ceph")
+    with Ceph() as ceph:
+        yield ceph
+
+
+@pytest.fixture(scope="session")
+def ceph_client(ceph: Ceph) -> Iterator[Any]:
+    client = s3_client(ceph.endpoint_url, ACCESS_KEY, SECRET_KEY)
     yield client
     client.close()

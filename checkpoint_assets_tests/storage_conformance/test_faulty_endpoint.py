@@ -12,6 +12,8 @@ from checkpoint_assets_tests.storage_conformance.conftest import new_s3_store, r
 
 
 class OnFaultyEndpoint:
+    claims = frozenset({"create_only", "if_match", "media_types", "digests", "case"})
+
     @pytest.fixture
     def store(self, faulty: FaultyS3, faulty_client: Any) -> S3Store:
         return new_s3_store("checkpoints", faulty_client)
@@ -19,6 +21,11 @@ class OnFaultyEndpoint:
     @pytest.fixture
     def reopen(self, faulty_client: Any) -> Callable[[S3Store], S3Store]:
         return reopened(faulty_client)
+
+    @pytest.fixture
+    async def versioned(self, store: S3Store) -> S3Store:
+        await store.enable_versions()
+        return store
 
 
 class TestS3StoreOnFaultyEndpoint(OnFaultyEndpoint, StoreSuite):

@@ -10,6 +10,8 @@ from checkpoint_assets.testing.store_suite import StorageManagerSuite, StoreSuit
 
 
 class InFolder:
+    claims = frozenset({"create_only", "if_match"})
+
     @pytest.fixture
     def store(self, tmp_path: Path) -> LocalStore:
         return LocalStore(tmp_path / "store")
@@ -17,6 +19,11 @@ class InFolder:
     @pytest.fixture
     def reopen(self) -> Callable[[LocalStore], LocalStore]:
         return lambda store: LocalStore(store.root)
+
+    @pytest.fixture
+    async def versioned(self, store: LocalStore) -> LocalStore:
+        await store.enable_versions()
+        return store
 
 
 class TestLocalStore(InFolder, StoreSuite):

@@ -10,6 +10,8 @@ from checkpoint_assets.testing.store_suite import StorageManagerSuite, StoreSuit
 
 
 class InMemory:
+    claims = frozenset({"create_only", "if_match", "media_types", "digests", "case"})
+
     @pytest.fixture
     def store(self) -> MemoryStore:
         return MemoryStore(uuid4().hex)
@@ -17,6 +19,11 @@ class InMemory:
     @pytest.fixture
     def reopen(self) -> Callable[[MemoryStore], MemoryStore]:
         return lambda store: MemoryStore(store.url.removeprefix("memory://"))
+
+    @pytest.fixture
+    async def versioned(self, store: MemoryStore) -> MemoryStore:
+        await store.enable_versions()
+        return store
 
 
 class TestMemoryStore(InMemory, StoreSuite):

@@ -12,6 +12,8 @@ from checkpoint_assets_tests.storage_conformance.conftest import new_s3_store, r
 
 
 class OnMoto:
+    claims = frozenset({"create_only", "if_match", "media_types", "digests", "case"})
+
     @pytest.fixture
     def store(self, moto: Any) -> S3Store:
         # moto lists in time that grows with the bucket, so each test has one of its own.
@@ -22,6 +24,11 @@ class OnMoto:
     @pytest.fixture
     def reopen(self, moto: Any) -> Callable[[S3Store], S3Store]:
         return reopened(moto)
+
+    @pytest.fixture
+    async def versioned(self, store: S3Store) -> S3Store:
+        await store.enable_versions()
+        return store
 
 
 class TestS3StoreOnMoto(OnMoto, StoreSuite):

@@ -23,6 +23,15 @@ QUIET_ARGUMENTS = (
     "--no-default-browser-check",
     "--hide-scrollbars",
 )
+# A page reaches the network through its session's proxy or not at all. Each Chromium knows one of
+# the two WebRTC switches. With no names to resolve, nothing is looked up past the proxy either.
+CONTAINED_ARGUMENTS = (
+    "--disable-quic",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-auto-reload",
+)
 FIX = (
     "install one (Debian and Ubuntu: apt-get install chromium), run "
     "`playwright install --only-shell chromium`, or set CHECKPOINT_CHROMIUM to its path"
@@ -78,4 +87,4 @@ def launch_arguments(extra: Sequence[str], *, root: bool | None = None) -> list[
     """Chromium's command line. As root its sandbox cannot start; otherwise it is always on."""
     root = os.geteuid() == 0 if root is None else root
     sandbox = ["--no-sandbox"] if root else []
-    return [*QUIET_ARGUMENTS, *sandbox, *extra]
+    return [*QUIET_ARGUMENTS, *CONTAINED_ARGUMENTS, *sandbox, *extra]

@@ -61,9 +61,7 @@ class LocalChromium:
         """
         browser = await self._running()
         return await within(
-            self._settings.timeouts.launch,
-            browser.new_context(accept_downloads=False, service_workers="block", **options),
-            "opening a browser context",
+            self._settings.timeouts.launch, _new_context(browser, options), "opening a context"
         )
 
     async def _running(self) -> Browser:
@@ -133,3 +131,10 @@ async def _start_driver() -> Playwright:
             f"Playwright's driver does not start: {err}",
             hint="see what `playwright --version` says; Debian may lack libatomic1",
         ) from err
+
+
+async def _new_context(browser: Browser, options: dict[str, Any]) -> BrowserContext:
+    context = await browser.new_context(accept_downloads=False, service_workers="block", **options)
+    # To grant none is to deny all: nothing waits for a prompt that nobody answers.
+    await context.grant_permissions([])
+    return context

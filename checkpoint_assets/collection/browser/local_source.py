@@ -13,6 +13,8 @@ from urllib.parse import urljoin, urlsplit
 from playwright.async_api import BrowserContext
 from playwright.async_api import Error as PlaywrightError
 
+from checkpoint_assets.collection.address_gate import Resolve, resolve
+from checkpoint_assets.collection.browser.forward_proxy import Dial, ForwardProxy, dial
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.step_runner import CapturedStep, StepRunner
 from checkpoint_assets.collection.redaction import Redactor
@@ -27,6 +29,8 @@ from checkpoint_assets.runtime.cleanup import to_the_end
 
 # Captured whatever else is left out: a step without them would say nothing.
 ALWAYS = frozenset({Artifact.ACTION, Artifact.METADATA})
+# Chromium's word for "not even loopback": its proxy settings leave that out by default.
+NO_BYPASS = "<-loopback>"
 
 
 class LocalBrowserSource:
@@ -47,6 +51,8 @@ class LocalBrowserSource:
         redactor: Redactor | None = None,
         artifacts: Collection[Artifact] = tuple(Artifact),
         clock: Clock = system_clock,
+        resolver: Resolve = resolve,
+        dial: Dial = dial,
     ) -> None:
         self._scenario = scenario
         self._browser = browser
@@ -56,6 +62,9 @@ class LocalBrowserSource:
         self._redactor = redactor or Redactor(self._secrets.values())
         self._artifacts = frozenset(artifacts)
         self._clock = clock
+        self._resolver = resolver
+        self._dial = dial
+        self._proxy: ForwardProxy | None = None
         self._context: BrowserContext | None = None
         self._runner: StepRunner | None = None
         self._encoders: ThreadPoolExecutor | None = None
@@ -65,8 +74,22 @@ class LocalBrowserSource:
         return f"local:{self._scenario.name}"
 
     async def connect(self) -> None:
+        try:
+            await self._connect()
+        except BaseException:
+            await to_the_end(asyncio.ensure_future(self.disconnect()))
+            raise
+
+    async def _connect(self) -> None:
         await self._browser.start()
-        self._context = await self._browser.new_context(**self._context_options())
+        self._proxy = ForwardProxy(self._allowed(), resolver=self._resolver, dial=self._dial)
+        try:
+            await self._proxy.start()
+        except OSError as err:
+            raise DataCollectionError(f"the session's proxy cannot listen: {err}") from err
+        self._context = await self._browser.new_context(
+            proxy={"server": self._proxy.url, "bypass": NO_BYPASS}, **self._context_options()
+        )
         self._encoders = ThreadPoolExecutor(
             self._settings.encode_threads, thread_name_prefix="checkpoint-encode"
         )
@@ -81,6 +104,8 @@ class LocalBrowserSource:
                 encoders=self._encoders,
                 clock=self._clock,
                 timeout=self._scenario.timeout,
+                proxy=self._proxy,
+                resolver=self._resolver,
             )
         except PlaywrightError as err:
             raise DataCollectionError(f"the page could not be opened: {err.message}") from err
@@ -95,6 +120,9 @@ class LocalBrowserSource:
         if self._encoders is not None:
             self._encoders.shutdown(wait=False, cancel_futures=True)
             self._encoders = None
+        if self._proxy is not None:
+            await self._proxy.close()
+            self._proxy = None
 
     async def collect(self) -> CollectedData:
         if self._stream is None:

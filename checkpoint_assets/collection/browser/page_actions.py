@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 from playwright.async_api import Page
 
 from checkpoint_assets.collection.action_record import ActionRecord
-from checkpoint_assets.collection.address_gate import check_url
+from checkpoint_assets.collection.address_gate import Resolve, check_url, resolve
 from checkpoint_assets.collection.browser.deadline import within
 from checkpoint_assets.collection.browser.expectations import (
     Observed,
@@ -68,8 +68,10 @@ class PageActions:
         secrets: Mapping[str, str],
         redactor: Redactor,
         timeout: float | None = None,
+        resolver: Resolve = resolve,
     ) -> None:
         self._timeout = timeout
+        self._resolver = resolver
         self._redactor = redactor
         self._page = page
         self._timeouts = settings.timeouts
@@ -110,7 +112,7 @@ class PageActions:
         record.value = redact_url(url)
         started = time.monotonic()
         try:
-            await check_url(url, self._allowed)
+            await check_url(url, self._allowed, resolver=self._resolver)
         except InvalidUrl as err:
             raise NavigationFailed(err.message, hint=err.hint) from err
         seconds = step.timeout or self._timeout or self._timeouts.navigation
@@ -121,6 +123,10 @@ class PageActions:
                 f"opening {record.value}",
             )
         except DataCollectionError as err:
+            if "Download is starting" in err.message:
+                raise NavigationFailed(
+                    f"{record.value} is a download, and downloads are refused"
+                ) from err
             if (reason := re.search(r"net::(ERR_\w+)", err.message)) is None:
                 raise
             raise NavigationFailed(

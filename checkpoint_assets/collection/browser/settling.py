@@ -15,6 +15,8 @@ from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 # Requests that stay open, or that nothing on the page waits for.
 _ENDLESS = frozenset({"eventsource", "websocket", "media", "ping", "beacon", "cspviolationreport"})
 QUIET_MS = 50
+# For the page's answer that its time is up; a page that hangs gives none.
+_ANSWER = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Settling:
         mutations = 0
         reason: Literal["quiet", "timeout"] = "timeout"
         try:
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit + _ANSWER):
                 while True:
                     while self._pending:
                         self._changed.clear()

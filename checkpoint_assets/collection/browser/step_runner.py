@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,9 @@ from typing import Any, Self
 from playwright.async_api import BrowserContext, Page
 
 from checkpoint_assets.collection.action_record import ActionRecord
+from checkpoint_assets.collection.address_gate import Resolve, resolve
 from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.forward_proxy import ForwardProxy
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.page_actions import PageActions
 from checkpoint_assets.collection.browser.page_capture import Observation, PageCapture
@@ -22,10 +25,16 @@ from checkpoint_assets.collection.browser.screenshot import encode_screenshot
 from checkpoint_assets.collection.browser.settling import Settle, Settling
 from checkpoint_assets.collection.redaction import MASK, Redactor
 from checkpoint_assets.collection.steps import Step
+from checkpoint_assets.collection.url_gate import is_out_of_bounds, may_capture, shown_page_url
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock, isoformat
 from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.errors import BrowserCrashed, DataCollectionError, InvalidScreenshot
+from checkpoint_assets.model.errors import (
+    BrowserCrashed,
+    DataCollectionError,
+    InvalidScreenshot,
+    NavigationFailed,
+)
 from checkpoint_assets.model.ids import step_id
 
 
@@ -61,12 +70,13 @@ class StepRunner:
         redactor: Redactor,
         encoders: ThreadPoolExecutor,
         clock: Clock,
+        proxy: ForwardProxy | None = None,
     ) -> None:
         self._page = page
         self._actions = actions
         self._capture = capture
         self._settling = Settling(page, world)
-        self._log = PageLog(page)
+        self._log = PageLog(page, proxy)
         self._settings = settings
         self._redactor = redactor
         self._encoders = encoders
@@ -85,6 +95,8 @@ class StepRunner:
         encoders: ThreadPoolExecutor,
         clock: Clock,
         timeout: float | None = None,
+        proxy: ForwardProxy | None = None,
+        resolver: Resolve = resolve,
     ) -> Self:
         """A runner on a new page of the context. Raises ``DataCollectionError``."""
         seconds = settings.timeouts.launch
@@ -99,9 +111,10 @@ class StepRunner:
             secrets=secrets,
             redactor=redactor,
             timeout=timeout,
+            resolver=resolver,
         )
         capture = PageCapture(cdp, world, deadline=settings.timeouts.capture)
-        return cls(page, world, actions, capture, settings, redactor, encoders, clock)
+        return cls(page, world, actions, capture, settings, redactor, encoders, clock, proxy)
 
     async def run(
         self, step: Step, ordinal: int, *, artifacts: Collection[Artifact], full_page: bool
@@ -111,13 +124,16 @@ class StepRunner:
         screenshot = Artifact.SCREENSHOT in artifacts
         now = self._clock.now()
         record = ActionRecord(step.kind, ordinal, isoformat(now), label=step.label)
-        record.url_before = self._page.url
-        error = await self._act(step, record)
+        record.url_before = shown_page_url(self._page.url)
+        # A page that is out of bounds is neither touched nor read.
+        error = _out_of_bounds(self._page.url) or await self._act(step, record)
         settle = await self._settling.settle(self._settings.timeouts.settle)
         record.milliseconds["settle"] = settle.ms
-        record.url_after = self._page.url
+        record.url_after = shown_page_url(self._page.url)
+        if not isinstance(error, BrowserCrashed):
+            error = self._log.navigation_failure or error
         observation: Observation | None = None
-        if not isinstance(error, BrowserCrashed) and not self._page.url.startswith("chrome-error:"):
+        if not isinstance(error, BrowserCrashed) and may_capture(self._page.url):
             started = time.monotonic()
             try:
                 observation = await self._capture.capture(
@@ -126,13 +142,29 @@ class StepRunner:
             except DataCollectionError as err:
                 error = error or err
             record.milliseconds["capture"] = _since(started)
+        log = self._log.take()
+        # The page may have gone elsewhere while it was read: what was read says where it was.
+        at = observation.facts["url"] if observation else self._page.url
+        if not may_capture(at):
+            observation = None
+            error = error or NavigationFailed("the page could not be opened")
+        if refused := _out_of_bounds(at):
+            error, log = refused, {}
+            await self._leave()
         if error is not None:
             record.outcome = "failed"
             record.error = {"type": type(error).__name__, "message": error.message}
         encoding = asyncio.get_running_loop().run_in_executor(
-            self._encoders, self._finish, now, record, settle, observation, self._log.take(), wanted
+            self._encoders, self._finish, now, record, settle, observation, log, wanted
         )
         return Run(encoding, _placed(error, step, ordinal))
+
+    async def _leave(self) -> None:
+        """Show an empty page. One that cannot be left ends with the session, a moment later."""
+        with contextlib.suppress(DataCollectionError):
+            await within(
+                self._settings.timeouts.close, self._page.goto("about:blank"), "leaving the page"
+            )
 
     async def _act(self, step: Step, record: ActionRecord) -> DataCollectionError | None:
         self._settling.begin()
@@ -180,6 +212,14 @@ class StepRunner:
         return CapturedStep(
             step_id(record.ordinal, record.kind), timestamp, action, redact.json(page), artifacts
         )
+
+
+def _out_of_bounds(url: str) -> NavigationFailed | None:
+    if not is_out_of_bounds(url):
+        return None
+    return NavigationFailed(
+        f"the page is at {shown_page_url(url)}", hint="only http and https pages are captured"
+    )
 
 
 def _since(started: float) -> float:

@@ -1,0 +1,255 @@
+"""Checks the store against its commit records, and changes nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import IntegrityError, NotFound
+from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.model.records import CommitRecord
+from checkpoint_assets.storage.commit import parse_record
+from checkpoint_assets.storage.findings import Finding, FindingKind, VerifyReport
+from checkpoint_assets.storage.hashing import digest
+from checkpoint_assets.storage.keys import (
+    RESERVED,
+    StepKey,
+    artifact_key,
+    manifest_key,
+    parse_derived_key,
+    parse_session_folder,
+    parse_step_key,
+    session_prefix,
+)
+from checkpoint_assets.storage.reading import Commit, listed_key, read_artifact
+from checkpoint_assets.storage.sessions import read_manifest
+from checkpoint_assets.storage.store import ObjectInfo, Store
+from checkpoint_assets.storage.tombstones import tombstones
+from checkpoint_assets.storage.workers import run_all
+
+_AT_ONCE = 32
+
+
+@dataclass(slots=True)
+class _Session:
+    """All there is of one session, by what it is."""
+
+    id: SessionId
+    records: dict[str, StepKey] = field(default_factory=dict[str, StepKey])
+    files: dict[str, StepKey] = field(default_factory=dict[str, StepKey])
+    derived: dict[str, StepId | None] = field(default_factory=dict[str, "StepId | None"])
+    infos: dict[str, ObjectInfo] = field(default_factory=dict[str, ObjectInfo])
+    digests: dict[str, str] = field(default_factory=dict[str, str])
+    listed: set[str] = field(default_factory=set[str])
+
+
+class Checker:
+    """One check. ``share`` is the part of all files that is read and hashed.
+
+    What is younger than ``grace`` by the store's clock may belong to a step that is being written,
+    and is no orphan yet.
+    """
+
+    def __init__(
+        self, store: Store, now: datetime, *, share: float, grace: timedelta, seed: int
+    ) -> None:
+        self._store = store
+        self._old = now - grace
+        self._share = share
+        self._random = random.Random(seed)  # noqa: S311 - picks a sample, keeps no secret
+        self.report = VerifyReport()
+
+    async def check_all(self) -> None:
+        """Check everything, one session in memory at a time."""
+        async for folder, infos in _by_folder(self._store):
+            session_id = parse_session_folder(folder) if folder else None
+            self.report.objects += len(infos)
+            if session_id is not None:
+                await self._check_session(session_id, infos)
+            elif folder not in RESERVED:
+                for info in infos:
+                    self._add(FindingKind.FOREIGN, info.key)
+        for name in await self._store.leftovers(self._old):
+            self._add(FindingKind.LEFTOVER, name)
+
+    async def check_session(self, session_id: SessionId) -> None:
+        """Check one session."""
+        pages = self._store.list(session_prefix(session_id))
+        infos = [info async for page in pages for info in page.objects]
+        self.report.objects += len(infos)
+        await self._check_session(session_id, infos)
+
+    def _add(
+        self,
+        kind: FindingKind,
+        key: str,
+        session_id: str | None = None,
+        step_id: str | None = None,
+        detail: str = "",
+    ) -> None:
+        self.report.add(Finding(kind, key, session_id, step_id, detail))
+
+    async def _check_session(self, session_id: SessionId, infos: Sequence[ObjectInfo]) -> None:
+        self.report.sessions += 1
+        session = _Session(session_id)
+        for info in infos:
+            self._sort_in(session, info)
+        found = await run_all(self._read_record, session.records.items(), _AT_ONCE)
+        commits = [commit for commit in found if commit is not None]
+        self.report.steps += len(commits)
+        for commit in commits:
+            for described in commit.record.artifacts.values():
+                name = f"{session_id}/{described.name}"
+                session.digests.setdefault(described.sha256, name)
+                session.listed.add(name)
+
+        async def check(file: tuple[Commit, Artifact]) -> None:
+            await self._check_file(session, *file)
+
+        files = [(c, Artifact(name)) for c in commits for name in c.record.artifacts]
+        await run_all(check, files, _AT_ONCE)
+        self._check_duplicates(session)
+        buried = {step async for _, step, _ in tombstones(self._store, session_id)}
+        if None not in buried:
+            await self._check_manifest(session, buried)
+            self._check_orphans(session, buried)
+
+    def _sort_in(self, session: _Session, info: ObjectInfo) -> None:
+        session.infos[info.key] = info
+        step = parse_step_key(info.key)
+        derived = None if step else parse_derived_key(info.key)
+        if step is not None:
+            is_record = step.artifact is Artifact.METADATA
+            (session.records if is_record else session.files)[info.key] = step
+        elif derived is not None:
+            session.derived[info.key] = derived[1]
+        elif info.key != manifest_key(session.id):
+            self._add(FindingKind.FOREIGN, info.key, session.id)
+
+    async def _read_record(self, record_key: tuple[str, StepKey]) -> Commit | None:
+        key, step = record_key
+        try:
+            stored = await self._store.fetch(key)
+            record = parse_record(stored.data, key)
+        except NotFound:
+            return None  # deleted since it was listed
+        except IntegrityError as error:
+            self._add(FindingKind.CORRUPT, key, step.session_id, step.step_id, str(error))
+            return None
+        if (record.session_id, record.step_id) != (step.session_id, step.step_id):
+            whose = f"the record of {record.session_id}/{record.step_id}"
+            self._add(FindingKind.SWAPPED, key, step.session_id, step.step_id, whose)
+            return None
+        if not await self._names_are_its_own(key, Commit(record, step.layout, None)):
+            return None
+        return Commit(record, step.layout, stored.info.etag)
+
+    async def _names_are_its_own(self, key: str, commit: Commit) -> bool:
+        record = commit.record
+        try:
+            for name in record.artifacts:
+                listed_key(commit, Artifact(name))
+        except (IntegrityError, ValueError) as error:
+            self._add(FindingKind.CORRUPT, key, record.session_id, record.step_id, str(error))
+            return False
+        return True
+
+    async def _check_file(self, session: _Session, commit: Commit, artifact: Artifact) -> None:
+        described = commit.record.artifacts[artifact]
+        key = listed_key(commit, artifact)
+        info = session.infos.get(key)
+        read = self._random.random() < self._share
+        if info is not None and info.size == described.size and not read:
+            return
+        try:
+            data = await read_artifact(self._store, commit, artifact)
+            self.report.files_read += 1
+            self.report.bytes_read += len(data)
+        except NotFound:
+            if await self._still_commits(commit):
+                self._blame(FindingKind.MISSING, key, commit, "listed by the commit record")
+        except IntegrityError as error:
+            if await self._still_commits(commit):
+                kind = await self._kind_of_damage(session, key, info, described.size)
+                self._blame(kind, key, commit, str(error))
+
+    async def _kind_of_damage(
+        self, session: _Session, key: str, info: ObjectInfo | None, size: int
+    ) -> FindingKind:
+        try:
+            found = await digest(await self._store.get(key))
+        except IntegrityError:
+            found = None
+        if found is not None and session.digests.get(found, key) != key:
+            return FindingKind.SWAPPED
+        smaller = info is not None and info.size < size
+        return FindingKind.TRUNCATED if smaller else FindingKind.CORRUPT
+
+    def _blame(self, kind: FindingKind, key: str, commit: Commit, detail: str) -> None:
+        self._add(kind, key, commit.record.session_id, commit.record.step_id, detail)
+
+    async def _still_commits(self, commit: Commit) -> bool:
+        """Whether the record is still what it was: a step may be deleted while it is checked."""
+        record: CommitRecord = commit.record
+        session_id, step_id = SessionId(record.session_id), StepId(record.step_id)
+        key = artifact_key(session_id, step_id, Artifact.METADATA, commit.layout)
+        try:
+            return (await self._store.stat(key)).etag == commit.etag
+        except NotFound:
+            return False
+
+    def _check_duplicates(self, session: _Session) -> None:
+        seen: dict[StepId, str] = {}
+        for key, step in session.records.items():
+            other = seen.setdefault(step.step_id, key)
+            if other != key:
+                self._add(FindingKind.DUPLICATE, key, session.id, step.step_id, f"also {other}")
+
+    async def _check_manifest(self, session: _Session, buried: set[StepId | None]) -> None:
+        key = manifest_key(session.id)
+        if key not in session.infos:
+            return
+        try:
+            manifest = await read_manifest(self._store, session.id)
+        except NotFound:
+            return
+        except IntegrityError as error:
+            self._add(FindingKind.CORRUPT, key, session.id, None, str(error))
+            return
+        there = {step.step_id for step in session.records.values()}
+        for step_id in manifest.steps:
+            if step_id not in there and step_id not in buried:
+                missing = artifact_key(session.id, StepId(step_id), Artifact.METADATA)
+                detail = "named by the manifest"
+                self._add(FindingKind.MISSING, missing, session.id, step_id, detail)
+
+    def _check_orphans(self, session: _Session, buried: set[StepId | None]) -> None:
+        alive = {step.step_id for step in session.records.values()} | buried
+        for key, step in session.files.items():
+            unlisted = key not in session.listed and step.step_id not in buried
+            if unlisted and session.infos[key].modified < self._old:
+                self._add(FindingKind.ORPHAN, key, session.id, step.step_id)
+        for key, step_id in session.derived.items():
+            lost = step_id is not None and step_id not in alive
+            if lost and session.infos[key].modified < self._old:
+                self._add(FindingKind.ORPHAN, key, session.id, step_id)
+
+
+async def _by_folder(store: Store) -> AsyncIterator[tuple[str, list[ObjectInfo]]]:
+    """All objects by the first part of their keys; those without one, one by one."""
+    folder = ""
+    infos: list[ObjectInfo] = []
+    async for page in store.list(""):
+        for info in page.objects:
+            first, slash, _ = info.key.partition("/")
+            here = first if slash else ""
+            if here != folder or not here:
+                if infos:
+                    yield folder, infos
+                folder, infos = here, []
+            infos.append(info)
+    if infos:
+        yield folder, infos

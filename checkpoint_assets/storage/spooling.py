@@ -1,0 +1,408 @@
+"""A wrapper that keeps what is written while its store is away, and reads it back at once.
+
+What can wait is in a folder of its own session, or is nobody else's business: whole steps (their
+files, and the commit record last), manifests, derived files, catalogue fragments, views. Pins,
+expiry dates, tombstones and compare-and-swap writes cannot: they only count where everybody sees
+them, so they raise ``StoreUnavailable``.
+
+- A step goes to one place as a whole. What an outage leaves half written in the store is whole in
+  the spool; draining completes it.
+- Away means ``StoreUnavailable`` after all retries. ``S3ConfigError`` is never an outage.
+- While an outage is known, writes go to the spool without asking the store. A probe in the
+  background asks every few seconds.
+- A manifest waits behind the steps of its session.
+- A step that waits is read from the spool alone; everything else is looked for in the store, then
+  in the spool. A listing shows both. While the store is away a listing of one session shows what
+  waits of it, unless the store is known to have steps of it; any other listing raises.
+- Deleting removes the object in both places.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from checkpoint_assets.model.clock import Clock, isoformat, system_clock
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import (
+    Conflict,
+    NotFound,
+    StoreUnavailable,
+)
+from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.storage.commit import parse_record
+from checkpoint_assets.storage.hashing import digest
+from checkpoint_assets.storage.keys import (
+    CATALOG,
+    LAYOUTS,
+    artifact_key,
+    manifest_key,
+    parse_session_folder,
+    parse_step_key,
+)
+from checkpoint_assets.storage.merged_listing import Entry, entries, merged, pages
+from checkpoint_assets.storage.outage import Outage
+from checkpoint_assets.storage.spool import Spool, can_be_replaced
+from checkpoint_assets.storage.spool_dead import forget_dead
+from checkpoint_assets.storage.spool_events import SpoolEventKind, SpoolEvents
+from checkpoint_assets.storage.spool_probe import StoreProbe
+from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
+from checkpoint_assets.storage.wrapper import WrappedStore
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_FRAGMENTS = f"{CATALOG}/fragments/"
+# Sessions of which it is remembered that the store has steps.
+_REMEMBERED = 4096
+
+
+class SpoolingStore(WrappedStore):
+    """Writes to ``inner``, and to ``spool`` while that is away.
+
+    ``probe`` is asked whether the store is back; it should be the store without retries.
+    """
+
+    def __init__(
+        self,
+        inner: Store,
+        spool: Spool,
+        *,
+        probe: Store | None = None,
+        outage: Outage | None = None,
+        events: SpoolEvents | None = None,
+        endpoint_url: str | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        super().__init__(inner)
+        self.spool = spool
+        self.outage = outage or Outage(clock=clock)
+        self.events = events or SpoolEvents(inner.url)
+        self._probe = StoreProbe(probe or inner, self.outage, self.back)
+        self._endpoint_url = endpoint_url
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._written: OrderedDict[str, None] = OrderedDict()
+
+    async def connect(self) -> None:
+        """As the store does; where that is away it is enough that the spool can be used."""
+        try:
+            await self.inner.connect()
+        except StoreUnavailable as error:
+            await self._prepare()
+            self.away(error)
+
+    async def close(self) -> None:
+        """End what runs in the background of this event loop."""
+        await self._probe.close()
+
+    def describe(self) -> dict[str, Any]:
+        """The backlog, the outage and the counts, as plain data. Touches the disk alone."""
+        backlog = self.spool.backlog()
+        since = self.outage.since
+        return {
+            "path": None if self.spool.folder is None else str(self.spool.folder),
+            "depth": backlog.steps,
+            "sessions": len(backlog.sessions),
+            "files": backlog.files,
+            "bytes": backlog.bytes,
+            "oldest_age_seconds": backlog.age(self._clock.now()),
+            "dead": self.spool.dead_count(),
+            "outage": since and {"since": isoformat(since), "reason": self.outage.reason},
+            "counts": self.events.counts(),
+        }
+
+    async def write_step(
+        self,
+        session_id: SessionId,
+        step_id: StepId,
+        size: int,
+        write: Callable[[Store], Awaitable[T]],
+    ) -> T:
+        """What ``write`` returns for the one place that now has the whole step.
+
+        ``size`` is about how many bytes it writes. It may be called twice, with two stores.
+        """
+        waits = self.spool.may_hold(session_id) and await self._step_waits(session_id, step_id)
+        if not waits and not self.known_away():
+            try:
+                result = await write(self.inner)
+            except StoreUnavailable as error:
+                self.away(error)
+            else:
+                self._remember(session_id)
+                return result
+        await self._make_room(size)
+        if session_id in self._written:
+            await self.spool.note_partial(session_id)
+            self._forget(session_id)
+        result = await write(self.spool.pending)
+        record = artifact_key(session_id, step_id, Artifact.METADATA)
+        self.events.tell(SpoolEventKind.SPOOLED, record, size=size)
+        return result
+
+    async def replace_step(
+        self, session_id: SessionId, step_id: StepId, write: Callable[[Store], Awaitable[T]]
+    ) -> T:
+        """What ``write`` returns for the store. A step that waits has no versions to be one of."""
+        if self.spool.may_hold(session_id) and await self._step_waits(session_id, step_id):
+            raise StoreUnavailable(
+                f"{session_id}/{step_id} still waits in the spool",
+                session_id=session_id,
+                hint="drain the spool first",
+            )
+        result = await write(self.inner)
+        self._remember(session_id)
+        return result
+
+    async def _step_waits(self, session_id: SessionId, step_id: StepId) -> bool:
+        keys = [artifact_key(session_id, step_id, Artifact.METADATA, layout) for layout in LAYOUTS]
+        return await self.spool.holds(keys[0]) or await self.spool.holds(keys[1])
+
+    async def write_manifest(
+        self, session_id: SessionId, write: Callable[[Store], Awaitable[T]]
+    ) -> T:
+        """What ``write`` returns for a store to which it can write the session's manifest.
+
+        While the store is away that is the spool, where only the steps that wait are seen; the
+        manifest gets the others when it is drained.
+        """
+        if not self.known_away():
+            try:
+                return await write(self)
+            except StoreUnavailable as error:
+                self.away(error)
+        await self._make_room(0)
+        result = await write(self.spool.pending)
+        self.events.tell(SpoolEventKind.SPOOLED, manifest_key(session_id))
+        return result
+
+    async def put(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        media_type: str,
+        sha256: str,
+        create: bool = True,
+        if_match: str | None = None,
+    ) -> ObjectInfo:
+        async def put(store: Store) -> ObjectInfo:
+            return await store.put(
+                key, data, media_type=media_type, sha256=sha256, create=create, if_match=if_match
+            )
+
+        if if_match is not None or not _can_wait(key, create):
+            if not self.spool.may_hold(key):
+                return await put(self.inner)
+            async with self.spool.locks.hold([_top(key)]):
+                return await put(await self._place_of_file(key, data, create))
+        if not self.spool.may_hold(key) and not self.known_away():
+            try:
+                return await put(self.inner)
+            except StoreUnavailable as error:
+                self.away(error)
+        # Nobody drains the folder while it is decided where this goes.
+        async with self.spool.locks.hold([_top(key)]):
+            if not await self._must_wait(key, create):
+                try:
+                    return await put(self.inner)
+                except StoreUnavailable as error:
+                    self.away(error)
+            await self._make_room(len(data))
+            await self.spool.note_media_type(key, media_type)
+            info = await put(self.spool.pending)
+        self.events.tell(SpoolEventKind.SPOOLED, key, size=len(data))
+        return info
+
+    async def _place_of_file(self, key: str, data: bytes, create: bool) -> Store:
+        """Where a single file of a step goes: a commit record that is restored, to its files."""
+        step = parse_step_key(key)
+        if step is None:
+            return self.inner
+        if not create and await self.spool.holds(key):
+            raise StoreUnavailable(
+                f"{key} still waits in the spool", key=key, hint="drain the spool first"
+            )
+        if step.artifact is Artifact.METADATA:
+            record = parse_record(data, key)
+            for artifact, described in record.artifacts.items():
+                file = artifact_key(step.session_id, step.step_id, Artifact(artifact), step.layout)
+                with suppress(NotFound):
+                    if await digest(await self.spool.pending.get(file)) == described.sha256:
+                        return self.spool.pending
+        return self.inner
+
+    async def _must_wait(self, key: str, create: bool) -> bool:
+        if self.known_away() or await self.spool.holds(key):
+            return True
+        session_id = parse_session_folder(key.partition("/")[0])
+        if session_id is None or key != manifest_key(session_id):
+            return False
+        if not self.spool.may_hold(key):
+            return False
+        # Its steps still wait, and it is to come after them.
+        with suppress(NotFound, StoreUnavailable):
+            await self.inner.stat(key)
+            raise Conflict(f"{key} exists", key=key)
+        return True
+
+    async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
+        if version is not None or not self.spool.may_hold(key):
+            return await self.inner.fetch(key, version=version)
+        return await self._look(key, lambda place: place.fetch(key))
+
+    async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
+        if version is not None or not self.spool.may_hold(key):
+            return await self.inner.stat(key, version=version)
+        return await self._look(key, lambda place: place.stat(key))
+
+    def open(
+        self, key: str, *, start: int = 0, length: int | None = None, version: str | None = None
+    ) -> AsyncIterator[bytes]:
+        if version is not None or not self.spool.may_hold(key):
+            return self.inner.open(key, start=start, length=length, version=version)
+        return self._open(key, start, length)
+
+    async def _open(self, key: str, start: int, length: int | None) -> AsyncIterator[bytes]:
+        async def begin(place: Store) -> tuple[bytes, AsyncIterator[bytes]]:
+            chunks = place.open(key, start=start, length=length)
+            return await anext(chunks, b""), chunks
+
+        chunk, chunks = await self._look(key, begin)
+        if chunk:
+            yield chunk
+            async for chunk in chunks:
+                yield chunk
+
+    async def _look(self, key: str, ask: Callable[[Store], Awaitable[T]]) -> T:
+        """The answer of the first place that has the object."""
+        away: StoreUnavailable | None = None
+        missing: NotFound | None = None
+        for place in await self._places(key):
+            if place is self.inner and away is not None:
+                continue
+            try:
+                return await ask(place)
+            except NotFound as error:
+                missing = error
+            except StoreUnavailable as error:
+                away = error
+        raise away or missing or NotFound(f"no object {key}", key=key)
+
+    async def _places(self, key: str) -> tuple[Store, ...]:
+        """Where to look for the object, in order."""
+        step = parse_step_key(key)
+        record = key
+        if step is not None:
+            record = artifact_key(step.session_id, step.step_id, Artifact.METADATA, step.layout)
+        # The files of a step are read where its record is, so that one reading is of one writing.
+        if await self.spool.holds(record):
+            return self.spool.pending, self.inner
+        # It may be drained between the first two looks.
+        return self.inner, self.spool.pending, self.inner
+
+    def list(
+        self, prefix: str, *, after: str | None = None, recursive: bool = True
+    ) -> AsyncIterator[Page]:
+        if not self.spool.may_hold(prefix):
+            return self.inner.list(prefix, after=after, recursive=recursive)
+        return self._list(prefix, after, recursive)
+
+    async def _list(self, prefix: str, after: str | None, recursive: bool) -> AsyncIterator[Page]:
+        # What waits is noted first: it is listed also when it is drained meanwhile.
+        waiting: list[Entry] = []
+        async for page in self.spool.pending.list(prefix, after=after, recursive=recursive):
+            waiting += entries(page)
+        begun = False
+        try:
+            listing = self.inner.list(prefix, after=after, recursive=recursive)
+            async for page in merged(listing, waiting):
+                yield page
+                begun = True
+        except StoreUnavailable as error:
+            session_id = parse_session_folder(prefix.partition("/")[0])
+            if begun or session_id is None or await self.spool.is_partial(session_id):
+                raise
+            logger.warning("listing only what waits of %s in the spool: %s", session_id, error)
+            for page in pages(waiting):
+                yield page
+
+    async def delete(self, keys: Sequence[str]) -> DeleteReport:
+        names = {_top(key) for key in keys}
+        waiting = {name for name in names if self.spool.may_hold(name)}
+        failed: dict[str, Exception] = {}
+        if not waiting:
+            report = await self.inner.delete(keys)
+        else:
+            # A drainer that has read a step must not write it after it was deleted.
+            async with self.spool.locks.hold(waiting):
+                report = await self.inner.delete(keys)
+                here = [key for key in keys if _top(key) in waiting]
+                failed.update((await self.spool.pending.delete(here)).failed)
+        failed.update(report.failed)
+        for name in names:
+            if self.spool.may_be_dead(name):
+                await forget_dead(self.spool, name, set(keys) - set(failed))
+        return DeleteReport([key for key in keys if key not in failed], failed)
+
+    def known_away(self) -> bool:
+        """Whether the store is known to be away; now and then this sets off a probe."""
+        if self.outage.since is None:
+            return False
+        self._probe.start_if_due()
+        return True
+
+    def back(self) -> None:
+        """The store answers again."""
+        seconds = self.outage.end()
+        if seconds is not None:
+            logger.info("%s answers again after %.0f s; drain the spool", self.url, seconds)
+            self.events.tell(SpoolEventKind.RECOVERED, reason=f"away for {seconds:.0f} s")
+
+    def away(self, error: StoreUnavailable) -> None:
+        """The store did not answer, or asked to come back later, once too often."""
+        if self.outage.begin(error):
+            logger.warning(
+                "%s is away, steps go to the spool %s until it is back: %s",
+                self.url,
+                self.spool.folder,
+                error,
+            )
+            self.events.tell(SpoolEventKind.OUTAGE, reason=str(error))
+
+    def _remember(self, session_id: str) -> None:
+        with self._lock:
+            self._written[session_id] = None
+            self._written.move_to_end(session_id)
+            if len(self._written) > _REMEMBERED:
+                self._written.popitem(last=False)
+
+    def _forget(self, session_id: str) -> None:
+        with self._lock:
+            self._written.pop(session_id, None)
+
+    async def _prepare(self) -> None:
+        await self.spool.prepare(self.url, self._endpoint_url)
+
+    async def _make_room(self, size: int) -> None:
+        self.spool.check_room(size)
+        await self._prepare()
+
+
+def _top(key: str) -> str:
+    return key.partition("/")[0]
+
+
+def _can_wait(key: str, create: bool) -> bool:
+    """Whether the object may be written to the spool by itself."""
+    session_id = parse_session_folder(_top(key))
+    if session_id is not None and key == manifest_key(session_id):
+        return create
+    if key.startswith(_FRAGMENTS):
+        return create
+    return not create and can_be_replaced(key)

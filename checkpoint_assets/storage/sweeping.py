@@ -1,0 +1,132 @@
+"""The sweep: what was deleted goes for good once its grace period is over, and so do leftovers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from checkpoint_assets.model.clock import Clock, parse_isoformat
+from checkpoint_assets.model.errors import DeleteRefused, StorageError
+from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.storage.clock_skew import trusted_now
+from checkpoint_assets.storage.deletion import (
+    delete_keys,
+    erase_versions,
+    find_files,
+    raise_failures,
+)
+from checkpoint_assets.storage.expiry import remove_expirations
+from checkpoint_assets.storage.keys import parse_step_key, tombstone_key
+from checkpoint_assets.storage.store import Store
+from checkpoint_assets.storage.tombstones import (
+    Tombstone,
+    claim_for_sweep,
+    read_tombstone,
+    tombstones,
+)
+
+logger = logging.getLogger(__name__)
+
+# A write takes minutes at most; what is a day old and unfinished, nobody will finish.
+LEFTOVER_AGE = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What went for good, or would have. Ids are ``session`` or ``session/step``."""
+
+    dry_run: bool
+    swept: list[str] = field(default_factory=list[str])
+    waiting: list[str] = field(default_factory=list[str])
+    pinned: list[str] = field(default_factory=list[str])
+    failed: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    objects: int = 0
+    leftovers: int = 0
+
+
+async def sweep(
+    store: Store,
+    clock: Clock,
+    *,
+    dry_run: bool = False,
+    leftover_age: timedelta = LEFTOVER_AGE,
+) -> SweepReport:
+    """Remove what is due; run it again for what failed. Raises ``DeleteRefused`` on clock skew.
+
+    What was stored in a session after it was deleted stays: nobody has deleted that.
+    """
+    report = SweepReport(dry_run)
+    now = await trusted_now(store, clock)
+    async for session_id, step_id, info in tombstones(store):
+        name = f"{session_id}/{step_id}" if step_id else session_id
+        try:
+            present = await read_tombstone(store, session_id, step_id)
+            if present is None:
+                continue
+            tombstone, info = present
+            if tombstone.state != "sweeping" and now < info.modified + tombstone.grace:
+                report.waiting.append(name)
+            elif dry_run:
+                report.swept.append(name)
+            elif claimed := await claim_for_sweep(store, tombstone, info):
+                report.objects += await _remove(store, claimed)
+                report.swept.append(name)
+            else:
+                report.waiting.append(name)
+        except DeleteRefused:
+            report.pinned.append(name)
+        except StorageError as error:
+            logger.warning("%s could not be swept: %s", name, error)
+            report.failed[name] = error
+    left = await store.leftovers(now - leftover_age)
+    if not dry_run:
+        await store.remove_leftovers(left)
+    report.leftovers = len(left)
+    return report
+
+
+async def _remove(store: Store, tombstone: Tombstone) -> int:
+    session_id, step_id = tombstone.session_id, tombstone.step_id
+    until = parse_isoformat(tombstone.until) if tombstone.until else None
+    found = await find_files(store, session_id, step_id, until=until)
+    # A step with a commit record was stored, or stored anew, since: it is not what was deleted.
+    alive = {step.step_id for step in map(parse_step_key, found.records) if step}
+    doomed = [key for key in found.files if not _belongs_to(key, alive)]
+    await delete_keys(store, doomed, session_id)
+    count = len(doomed)
+    if await store.keeps_versions():
+        keys = {*doomed, *tombstone.records} - {*found.records, *found.manifest}
+        count += await erase_versions(store, session_id, step_id, only=keys)
+    if not alive:
+        await remove_expirations(store, session_id, step_id)
+    await _remove_tombstone(store, session_id, step_id)
+    return count
+
+
+def _belongs_to(key: str, steps: set[StepId]) -> bool:
+    step = parse_step_key(key)
+    return step is not None and step.step_id in steps
+
+
+async def remove_tombstones(store: Store, session_id: SessionId, step_id: StepId | None) -> None:
+    """Nothing is left of the tombstones of a session and its steps, or of a step."""
+    async for _, buried, _ in tombstones(store, session_id):
+        if step_id in (None, buried):
+            await _remove_tombstone(store, session_id, buried)
+
+
+async def _remove_tombstone(store: Store, session_id: SessionId, step_id: StepId | None) -> None:
+    """The tombstone goes last, and for good: it holds the records of what was deleted."""
+    key = tombstone_key(session_id, step_id)
+    await delete_keys(store, [key], session_id)
+    if await store.keeps_versions():
+        doomed = [
+            (version.key, version.version)
+            async for page in store.list_versions(key)
+            for version in page
+            if version.key == key
+        ]
+        if doomed:
+            report = await store.delete_versions(doomed)
+            raise_failures(report.failed, len(doomed), session_id)

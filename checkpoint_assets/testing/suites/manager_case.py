@@ -1,0 +1,74 @@
+"""What the parts of the manager suite share: a manager over the store under test, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets.storage.store import Store
+from checkpoint_assets.testing.suites.store_case import StoreCase, listed, put
+
+HTML = "<!doctype html><title>Grüße</title><p>\u2028 \U0001f600</p>"
+SCREENSHOT = b"RIFF\x24\x00\x00\x00WEBPVP8L" + bytes(range(256))
+ACTION = {"type": "click", "selector": "text=Sign in", "box": [1, 2.5, None, True], "né": {}}
+METADATA = {"url": "https://shop.example/?q=ü", "title": "Grüße", "viewport": {"width": 1280}}
+
+# The keys of one whole step, as the flat layout has them.
+FLAT = [
+    "s1/0001-goto.action.json",
+    "s1/0001-goto.html",
+    "s1/0001-goto.metadata.json",
+    "s1/0001-goto.webp",
+]
+
+
+class ManagerCase(StoreCase):
+    """A StorageManager over an empty store."""
+
+    def make_manager(self, store: Store, **options: Any) -> StorageManager:
+        """A manager over the store. To be overridden where one needs more than that."""
+        return StorageManager(store.url, store=store, **options)
+
+    @pytest.fixture
+    def manager(self, store: Store) -> StorageManager:
+        """A manager as it comes."""
+        return self.make_manager(store)
+
+
+async def store_step(
+    manager: StorageManager, session_id: str = "s1", step_id: str = "0001-goto", **given: Any
+) -> dict[str, str | None]:
+    """Store a whole step; ``given`` replaces parts of it."""
+    parts: dict[str, Any] = {
+        "html_content": HTML,
+        "screenshot_bytes": SCREENSHOT,
+        "action_data": ACTION,
+        "metadata": METADATA,
+        **given,
+    }
+    return await manager.store_step_data(session_id, step_id, **parts)
+
+
+async def store_steps(manager: StorageManager, session_id: str, step_ids: Sequence[str]) -> None:
+    """Store small steps: an action each."""
+    for step_id in step_ids:
+        await manager.store_step_data(session_id, step_id, action_data={"step": step_id})
+
+
+async def overwrite(store: Store, key: str, data: bytes) -> None:
+    """Put other bytes under a key, as a failing disk would."""
+    await put(store, key, data, create=False)
+
+
+async def keys_of(store: Store, prefix: str = "") -> list[str]:
+    """The keys below the prefix. Without one, those of sessions: no reserved areas."""
+    keys = await listed(store, prefix)
+    return keys if prefix else [key for key in keys if not key.startswith("_")]
+
+
+async def contents(store: Store, prefix: str = "") -> dict[str, bytes]:
+    """The bytes of these objects."""
+    return {key: await store.get(key) for key in await keys_of(store, prefix)}

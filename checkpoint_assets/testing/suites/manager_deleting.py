@@ -1,0 +1,105 @@
+# ruff: noqa: S101 - assert is what tests are made of
+"""Manager conformance: what deleting removes, in which order, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from checkpoint_assets.model.errors import NotFound
+from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets.storage.store import Store
+from checkpoint_assets.testing.recording_store import RecordingStore
+from checkpoint_assets.testing.suites.manager_case import (
+    HTML,
+    ManagerCase,
+    contents,
+    keys_of,
+    store_step,
+    store_steps,
+)
+from checkpoint_assets.testing.suites.store_case import put_all
+
+
+class ManagerDeletingTests(ManagerCase):
+    """Deleted is gone, commit records first; neighbours and foreign objects stay."""
+
+    async def test_deleted_step_is_gone(self, manager: StorageManager) -> None:
+        await store_step(manager)
+        await store_step(manager, step_id="0002-click")
+        await manager.delete_step("s1", "0001-goto")
+        assert await manager.list_steps_for_session("s1") == ["0002-click"]
+        with pytest.raises(NotFound):
+            await manager.retrieve_step_data("s1", "0001-goto")
+        assert (await manager.retrieve_step_data("s1", "0002-click"))[0] == HTML
+
+    async def test_deleted_session_is_gone_with_all_that_was_ours(
+        self, manager: StorageManager
+    ) -> None:
+        await store_step(manager)
+        await manager.store_derived("s1", "report.html", b"")
+        await manager.store_derived("s1", "text.txt", b"", step_id="0001-goto")
+        await manager.close_session("s1")
+        await manager.delete_session("s1")
+        assert await manager.list_sessions() == []
+        assert await manager.list_steps_for_session("s1") == []
+        with pytest.raises(NotFound):
+            await manager.get_manifest("s1")
+
+    async def test_absent_step_and_session_can_be_deleted(self, manager: StorageManager) -> None:
+        await store_steps(manager, "s1", ["1"])
+        await manager.delete_step("s1", "2")
+        await manager.delete_step("absent", "1")
+        await manager.delete_session("absent")
+        assert await manager.list_steps_for_session("s1") == ["1"]
+
+    async def test_deleting_twice_is_fine(self, manager: StorageManager) -> None:
+        await store_step(manager)
+        for _ in range(2):
+            await manager.delete_step("s1", "0001-goto")
+        for _ in range(2):
+            await manager.delete_session("s1")
+        assert await manager.list_sessions() == []
+
+    async def test_deleting_a_session_changes_no_byte_of_another(
+        self, manager: StorageManager, store: Store
+    ) -> None:
+        for session_id in ("ab", "abc", "abc-d", "abcd"):
+            await store_step(manager, session_id)
+            await manager.close_session(session_id)
+        others = ("ab/", "abc-d/", "abcd/")
+        before = [await contents(store, prefix) for prefix in others]
+        await manager.delete_session("abc")
+        assert [await contents(store, prefix) for prefix in others] == before
+
+    async def test_deleting_a_step_changes_no_byte_of_another(
+        self, manager: StorageManager, store: Store
+    ) -> None:
+        for step_id in ("0001", "0001-goto", "00010", "0001_goto"):
+            await store_step(manager, "s1", step_id)
+        before = await contents(store, "s1/")
+        await manager.delete_step("s1", "0001")
+        after = await contents(store, "s1/")
+        kept = {key: data for key, data in before.items() if not key.startswith("s1/0001.")}
+        assert len(kept) == 12
+        assert after.items() >= kept.items()
+
+    async def test_commit_record_is_deleted_first(
+        self, manager: StorageManager, store: Store
+    ) -> None:
+        await store_step(manager, "s1", "0001")
+        await store_step(manager, "s1", "0002")
+        recording = RecordingStore(store)
+        await self.make_manager(recording).delete_step("s1", "0001")
+        await self.make_manager(recording).delete_session("s1")
+        deleted = [key for key in recording.keys("delete") if not key.startswith("_")]
+        for step_id in ("0001", "0002"):
+            record = deleted.index(f"s1/{step_id}.metadata.json")
+            files = [deleted.index(f"s1/{step_id}.{end}") for end in ("html", "webp")]
+            assert record < min(files, default=record + 1)
+
+    async def test_foreign_objects_stay(self, manager: StorageManager, store: Store) -> None:
+        await store_step(manager)
+        foreign = ["s1/notes.txt", "s1/deep/folder/x.bin"]
+        await put_all(store, foreign)
+        await manager.delete_session("s1")
+        assert set(foreign) <= set(await keys_of(store, "s1/"))

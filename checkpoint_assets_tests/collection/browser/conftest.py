@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+from playwright.async_api import BrowserContext, CDPSession, Page
+
+from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
+from checkpoint_assets.collection.browser.local_chromium import LocalChromium
+from checkpoint_assets.collection.browser.page_capture import Observation, PageCapture
+from checkpoint_assets_tests.pages import Pages
+
+
+@dataclass
+class Tab:
+    """A page of its own in the shared browser, with what captures need of it."""
+
+    page: Page
+    cdp: CDPSession
+    world: IsolatedWorld
+    pages: Pages
+
+    async def show(self, html: str | bytes) -> None:
+        """Serve the page and open it."""
+        await self.page.goto(self.pages.add(html))
+
+    async def capture(self, *, deadline: float = 10, **options: Any) -> Observation:
+        """The page as it is now."""
+        return await PageCapture(self.cdp, self.world, deadline=deadline).capture(**options)
+
+
+NewTab = Callable[..., Awaitable[Tab]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_tab(browser: LocalChromium, pages: Pages) -> AsyncIterator[NewTab]:
+    """Makes tabs, each in a fresh context; options are those of the context."""
+    contexts: list[BrowserContext] = []
+
+    async def make(**options: Any) -> Tab:
+        context = await browser.new_context(
+            **{"viewport": {"width": 800, "height": 600}, **options}
+        )
+        contexts.append(context)
+        page = await context.new_page()
+        cdp = await context.new_cdp_session(page)
+        return Tab(page, cdp, IsolatedWorld(cdp), pages)
+
+    yield make
+    for context in contexts:
+        await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(new_tab: NewTab) -> Tab:
+    """One tab."""
+    return await new_tab()

@@ -1,0 +1,70 @@
+"""The guarantees I1 to I6, as one function that every test of this folder calls."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from checkpoint_assets.model.errors import IntegrityError, NotFound
+from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets_tests.fault.ledger import Content, Ledger, Step
+
+
+async def assert_invariants(
+    storage: StorageManager, ledger: Ledger, *, sessions: Collection[str] | None = None
+) -> None:
+    """What the store shows agrees with what was promised to those who wrote in the ledger.
+
+    ``sessions`` are all that the ledger is about; without them it is about the whole store.
+    """
+    listed = await storage.list_sessions() if sessions is None else sessions
+    found = await _found(storage, listed)
+    for step in ledger.steps():
+        _assert_step(step, found.get(step), ledger)
+    for step in found:
+        assert step in ledger.steps(), f"I3: nobody stored {step}"
+    await _assert_untouched(storage, ledger)
+
+
+async def _found(storage: StorageManager, sessions: Collection[str]) -> dict[Step, Content]:
+    """Each step that is listed, and what a reader gets."""
+    found: dict[Step, Content] = {}
+    for session in sessions:
+        for step in await storage.list_steps_for_session(session):
+            try:
+                found[session, step] = await storage.retrieve_step_data(session, step)
+            except IntegrityError as error:
+                raise AssertionError(f"I1: {session}/{step} is torn: {error}") from error
+            except NotFound:
+                continue
+    return found
+
+
+def _assert_step(step: Step, found: Content | None, ledger: Ledger) -> None:
+    due = ledger.must_be(step)
+    if due is not None:
+        assert found is not None, f"I2: {step} was acknowledged, and is gone"
+        assert found == due, f"I2: {step} was acknowledged as {due}, and is {found}"
+    if found is not None:
+        assert found in ledger.may_be(step), f"I3: {step} is {found}, which nobody stored"
+        assert not ledger.must_be_gone(step), f"I2: {step} was deleted, and is there"
+    if not any(True for _ in ledger.of(step, "remove")):
+        acknowledged = [s.content for s in ledger.of(step, "store") if s.acknowledged]
+        assert all(content == acknowledged[0] for content in acknowledged), (
+            f"I4: {step} was acknowledged as several: {acknowledged}"
+        )
+    for read in ledger.of(step, "read"):
+        _assert_read(step, read.content, ledger)
+
+
+def _assert_read(step: Step, read: Content | None, ledger: Ledger) -> None:
+    if read is not None:
+        assert read in ledger.may_be(step), f"I1: {step} was read as {read}, which nobody stored"
+
+
+async def _assert_untouched(storage: StorageManager, ledger: Ledger) -> None:
+    for key, data in ledger.untouched.items():
+        try:
+            now = await storage.store.get(key)
+        except NotFound:
+            now = None
+        assert now == data, f"I5: {key} belongs to nobody here, and has changed"
