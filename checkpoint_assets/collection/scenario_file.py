@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from checkpoint_assets.collection.readers import suggest
+from checkpoint_assets.collection.recording import from_recording, is_recording
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.scenario_reader import read_scenario
 from checkpoint_assets.collection.strict_yaml import MAX_BYTES, check_size, read_yaml
 from checkpoint_assets.model.errors import InvalidScenario
 
-SUFFIXES = frozenset({".yaml", ".yml"})
+SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,11 @@ def parse_scenario(text: str, *, path: str | Path | None = None) -> Scenario:
     one there are none.
     """
     try:
-        return read_scenario(read_yaml(text), None if path is None else Path(path))
+        document = read_yaml(text)
+        file = None if path is None else Path(path)
+        if is_recording(document):
+            document = from_recording(document, file.stem if file else "recording")
+        return read_scenario(document, file)
     except InvalidScenario as err:
         err.path = None if path is None else str(path)
         raise
@@ -67,7 +72,7 @@ def load_scenario(path: str | Path) -> Scenario:
 
 
 def load_scenarios(folder: str | Path) -> ScenarioFolder:
-    """All ``.yaml`` and ``.yml`` files directly in the folder; a broken one hurts no other.
+    """All ``.yaml``, ``.yml`` and ``.json`` files directly in the folder; a broken one hurts no other.
 
     Two files with one name (also if only the case differs) are both broken: neither could be told
     to be the one meant. Raises ``InvalidScenario`` if there is no such folder.

@@ -176,6 +176,9 @@ class PageActions:
                 if private:
                     # What goes into a private field is a secret wherever else it turns up.
                     self._redactor.add([value])
+                if record.target and record.target.get("tag") == "select":
+                    # A recording says "change" of a list, too.
+                    return lambda: locator.select_option(value)
                 return lambda: locator.fill(value)
             case Click():
                 options: dict[str, Any] = {
