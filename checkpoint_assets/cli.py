@@ -137,18 +137,18 @@ def _run(
 @click.option("--port", default=3000, show_default=True, help="Port of the UI, on 127.0.0.1.")
 def dev(port: int) -> None:
     """Dagster's UI, schedules and sensors on 127.0.0.1, and the built-in sites."""
-    import dagster as dg
-
-    from checkpoint_assets.defs.capture_runs import register_scenarios
-    from checkpoint_assets.testing.sites import BUILT_IN
-
-    dagster_home()
     try:
         folder = load_scenarios(Settings().scenarios)
     except CheckpointError as err:
         raise _refusal(err) from err
     if not _is_free(port):
         raise click.UsageError(f"port {port} of 127.0.0.1 is in use; name another with --port")
+    import dagster as dg
+
+    from checkpoint_assets.defs.capture_runs import register_scenarios
+    from checkpoint_assets.testing.sites import BUILT_IN
+
+    dagster_home()
     for problem in folder.problems:
         click.echo(f"cannot be used: {problem}", err=True)
     with dg.DagsterInstance.get() as instance:

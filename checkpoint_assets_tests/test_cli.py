@@ -8,7 +8,7 @@ import logging
 import re
 import signal
 import socket
-import time
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,10 +120,10 @@ def test_a_capture_ends_with_a_table_and_what_to_type_next(home: Home) -> None:
 
     (session,) = [path.parent.name for path in home.store.glob("*/session.json")]
     output = program.output
-    assert re.search(r"^  good +0001-goto +\d+ ms +\d+ kB$", output, re.M)
-    assert re.search(r"^scenario +session +steps +bytes +seconds +state$", output, re.M)
-    assert re.search(rf"^good +{session} +1 +\d+ +\d+\.\d  complete$", output, re.M)
-    assert re.search(r"^1 of 1 sessions complete, 1 step, \d+\.\d MB$", output, re.M)
+    assert re.search(r"^  good +0001-goto +\d+ ms +\d+ kB$", output, re.MULTILINE)
+    assert re.search(r"^scenario +session +steps +bytes +seconds +state$", output, re.MULTILINE)
+    assert re.search(rf"^good +{session} +1 +\d+ +\d+\.\d  complete$", output, re.MULTILINE)
+    assert re.search(r"^1 of 1 sessions complete, 1 step, \d+\.\d MB$", output, re.MULTILINE)
     assert f"catalogue: 1 step in {home.store.as_uri()}" in program.lines
     following = program.lines[program.lines.index("next:") + 1 :]
     assert following == [
@@ -191,7 +191,7 @@ class TestAFolderWithBrokenScenarios:
     def test_the_table_tells_them_apart(self, mixed: tuple[Program, Home, str]) -> None:
         program, _, _ = mixed
         table = program.output.partition("scenario   ")[2]
-        states = re.findall(rf"^(\w+) +{SESSION} .* (\w+)$", table, re.M)
+        states = re.findall(rf"^(\w+) +{SESSION} .* (\w+)$", table, re.MULTILINE)
         assert states == [("dead", "incomplete"), ("good", "complete"), ("lost", "incomplete")]
         assert program.lines_with("1 of 3 sessions complete")
 
@@ -253,22 +253,18 @@ class TestCtrlC:
         assert "Traceback" not in program.output
         assert program.lines_with("interrupted: what was committed is kept")
 
-    def test_no_browser_and_no_other_process_stays(
-        self, interrupted: tuple[Program, Home]
-    ) -> None:
+    def test_no_browser_and_no_other_process_stays(self, interrupted: tuple[Program, Home]) -> None:
         program, _ = interrupted
         assert program.remains() == []
 
     def test_the_run_does_not_stay_open(self, interrupted: tuple[Program, Home]) -> None:
         _, home = interrupted
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-            states = {run.status for run in instance.get_runs()}
-        assert all(run in states or True for run in states)
-        assert dg.DagsterRunStatus.STARTED not in states
+            states = {run.tags["dagster/partition"]: run.status for run in instance.get_runs()}
+        assert states["good"] is dg.DagsterRunStatus.SUCCESS
+        assert states["slow"] is dg.DagsterRunStatus.CANCELED
 
-    def test_while_a_page_is_waited_for_it_says_so(
-        self, interrupted: tuple[Program, Home]
-    ) -> None:
+    def test_while_a_page_is_waited_for_it_says_so(self, interrupted: tuple[Program, Home]) -> None:
         program, _ = interrupted
         (line,) = program.lines_with("... slow: after step 0001-goto")
         assert re.search(r"\((\d+) s\)$", line)
@@ -380,13 +376,17 @@ def test_a_bucket_that_is_not_there_is_said_once(home: Home, s3_endpoint: str) -
     assert "no-such-bucket" in line
 
 
-def test_help_names_the_commands_and_is_quick(home: Home) -> None:
-    started = time.process_time()
+def test_help_names_the_commands(home: Home) -> None:
     with home.start("--help") as program:
         assert program.wait() == 0
-    assert program.lines_with("capture", "one session each")
-    assert program.lines_with("dev", "127.0.0.1")
-    assert time.process_time() - started < 5
+    assert program.lines_with("  capture  ")
+    assert program.lines_with("  dev  ")
+
+
+def test_help_does_not_load_dagster() -> None:
+    code = "import sys, checkpoint_assets.cli; sys.exit('dagster' in sys.modules)"
+    with Program([sys.executable, "-c", code], {}) as program:
+        assert program.wait() == 0
 
 
 def test_a_terminated_capture_leaves_no_process(home: Home) -> None:

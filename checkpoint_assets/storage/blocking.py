@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import (
     Any,
@@ -24,6 +25,7 @@ from typing import (
 from checkpoint_assets.model.clock import Clock
 from checkpoint_assets.runtime.portal import Portal
 from checkpoint_assets.storage.keys import Layout
+from checkpoint_assets.storage.retrying import RetryPolicy
 from checkpoint_assets.storage.s3_clients import S3ClientFactory
 from checkpoint_assets.storage.spool_events import SpoolListener
 from checkpoint_assets.storage.storage_manager import StorageManager
@@ -56,17 +58,27 @@ class Blocking(Generic[P, T]):
 
 
 class BlockingIterator(Generic[P, T]):
-    """A method of the manager that iterates asynchronously, made to iterate plainly."""
+    """A method of the manager that iterates asynchronously, made to iterate plainly.
 
-    def __init__(self, method: Callable[Concatenate[StorageManager, P], AsyncIterator[T]]) -> None:
+    ``batch`` items are fetched with one change of threads.
+    """
+
+    def __init__(
+        self,
+        method: Callable[Concatenate[StorageManager, P], AsyncIterator[T]],
+        batch: int = _BATCH,
+    ) -> None:
         self._method = method
+        self._batch = batch
         self.__doc__ = method.__doc__
 
     def __get__(
         self, instance: SyncStorageManager, owner: type[SyncStorageManager] | None = None
     ) -> Callable[P, Iterator[T]]:
         def call(*args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
-            return instance.iterate(self._method(instance.asynchronous, *args, **kwargs))
+            return instance.iterate(
+                self._method(instance.asynchronous, *args, **kwargs), self._batch
+            )
 
         call.__doc__ = self.__doc__
         return call
@@ -82,7 +94,10 @@ class StorageOptions(TypedDict, total=False):
     local_base_path: str | Path | None
     layout: Layout
     s3_client_factory: S3ClientFactory | None
+    retry: RetryPolicy | None
     concurrency: int
+    grace: timedelta
+    racy_creates: bool
     spool_path: str | Path | None
     spool_floor_bytes: int
     spool_listener: SpoolListener | None
@@ -121,18 +136,38 @@ class SyncStorageManager:
         return self._manager.session_url(session_id)
 
     connect = Blocking(StorageManager.connect)
+    get_capabilities = Blocking(StorageManager.get_capabilities)
     store_step_data = Blocking(StorageManager.store_step_data)
+    store_steps = Blocking(StorageManager.store_steps)
     retrieve_step_data = Blocking(StorageManager.retrieve_step_data)
+    retrieve_steps = BlockingIterator(StorageManager.retrieve_steps, batch=1)
     read_artifact = Blocking(StorageManager.read_artifact)
+    open_artifact = BlockingIterator(StorageManager.open_artifact, batch=1)
     get_commit_record = Blocking(StorageManager.get_commit_record)
+    list_versions = Blocking(StorageManager.list_versions)
+    restore_version = Blocking(StorageManager.restore_version)
+    enable_versions = Blocking(StorageManager.enable_versions)
     get_manifest = Blocking(StorageManager.get_manifest)
     close_session = Blocking(StorageManager.close_session)
+    close_idle_sessions = Blocking(StorageManager.close_idle_sessions)
     iter_sessions = BlockingIterator(StorageManager.iter_sessions)
     list_sessions = Blocking(StorageManager.list_sessions)
     iter_steps = BlockingIterator(StorageManager.iter_steps)
     list_steps_for_session = Blocking(StorageManager.list_steps_for_session)
     delete_step = Blocking(StorageManager.delete_step)
     delete_session = Blocking(StorageManager.delete_session)
+    restore_step = Blocking(StorageManager.restore_step)
+    restore_session = Blocking(StorageManager.restore_session)
+    sweep = Blocking(StorageManager.sweep)
+    set_expiration = Blocking(StorageManager.set_expiration)
+    get_expiration = Blocking(StorageManager.get_expiration)
+    clear_expiration = Blocking(StorageManager.clear_expiration)
+    apply_expirations = Blocking(StorageManager.apply_expirations)
+    pin = Blocking(StorageManager.pin)
+    unpin = Blocking(StorageManager.unpin)
+    get_pin = Blocking(StorageManager.get_pin)
+    verify = Blocking(StorageManager.verify)
+    sync_lifecycle_rules = Blocking(StorageManager.sync_lifecycle_rules)
     spooled_sessions = Blocking(StorageManager.spooled_sessions)
     drain_spool = Blocking(StorageManager.drain_spool)
     store_derived = Blocking(StorageManager.store_derived)
@@ -151,11 +186,11 @@ class SyncStorageManager:
         """What the asynchronous function returns for the manager, run to its end."""
         return self._opened().call(function, self._manager, *args, **kwargs)
 
-    def iterate(self, items: AsyncIterator[T]) -> Iterator[T]:
+    def iterate(self, items: AsyncIterator[T], batch_size: int = _BATCH) -> Iterator[T]:
         """The items, fetched a batch at a time."""
         portal = self._opened()
         try:
-            while batch := portal.call(_take, items):
+            while batch := portal.call(_take, items, batch_size):
                 yield from batch
         finally:
             # A loop that has ended has closed its generators.
@@ -185,11 +220,11 @@ class SyncStorageManager:
         self.close()
 
 
-async def _take(items: AsyncIterator[T]) -> list[T]:
+async def _take(items: AsyncIterator[T], batch_size: int) -> list[T]:
     batch: list[T] = []
     async for item in items:
         batch.append(item)
-        if len(batch) == _BATCH:
+        if len(batch) == batch_size:
             break
     return batch
 

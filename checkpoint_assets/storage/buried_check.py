@@ -8,6 +8,7 @@ from collections import OrderedDict
 from checkpoint_assets.model.clock import Clock
 from checkpoint_assets.model.errors import Conflict, StoreUnavailable
 from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.storage.spooling import is_away
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.storage.tombstones import tombstones
 
@@ -31,10 +32,12 @@ class BuriedCheck:
         with self._lock:
             if self._clean.get(session_id, float("-inf")) > now - _VALID_SECONDS:
                 return
+        if is_away(self._store):
+            return  # what is spooled is checked when it is drained
         try:
             buried = {step async for _, step, _ in tombstones(self._store, session_id)}
         except StoreUnavailable:
-            return  # the write itself will tell; what is spooled is checked when it is drained
+            return  # the write itself will tell
         if None in buried or step_id in buried:
             what = f"session {session_id}" if None in buried else f"step {session_id}/{step_id}"
             raise Conflict(

@@ -23,7 +23,7 @@ from checkpoint_assets.storage.s3_clients import S3ClientFactory
 from checkpoint_assets.storage.spool import FLOOR_BYTES
 from checkpoint_assets.storage.spool_events import SpoolListener
 from checkpoint_assets.storage.spool_opening import SpoolSettings
-from checkpoint_assets.storage.spooling import SpoolingStore
+from checkpoint_assets.storage.spooling import SpoolingStore, is_away
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.storage.stores import open_store
 from checkpoint_assets.storage.wrapper import innermost
@@ -31,6 +31,8 @@ from checkpoint_assets.storage.wrapper import innermost
 logger = logging.getLogger(__name__)
 
 DEFAULT_GRACE = timedelta(days=1)
+# Where it was said that no bucket is configured: managers come and go, the fact stays.
+_said: set[str] = set()
 
 
 class ManagerBase:
@@ -87,7 +89,8 @@ class ManagerBase:
         self._clock = clock
         self._capabilities: Capabilities | None = None
         self._buried = BuriedCheck(self._store, clock)
-        if url is None and store is None and prefer_s3 and self._location.kind == "local":
+        unconfigured = url is None and store is None and prefer_s3
+        if unconfigured and self._location.kind == "local" and _is_new(self._store.url):
             logger.warning(
                 "no S3 bucket is configured (SM_S3_BUCKET_NAME); storing in %s",
                 self._location.local_base_path,
@@ -140,7 +143,7 @@ class ManagerBase:
         A bucket is probed for what it honours, if that was not done in the last days.
         """
         await self._store.connect()
-        await self.get_capabilities()
+        await self._able()
 
     async def get_capabilities(self) -> Capabilities:
         """What the store does, found out by trying. Raises ``S3ConfigError``."""
@@ -157,6 +160,8 @@ class ManagerBase:
         """What the store does; nothing is known of one that is away, and nothing refused."""
         if self._capabilities is not None:
             return self._capabilities
+        if is_away(self._store):
+            return Capabilities()
         try:
             return await self.get_capabilities()
         except StoreUnavailable:
@@ -178,3 +183,10 @@ class ManagerBase:
         if url.startswith("file://"):
             return str(Path(unquote(urlsplit(url).path)) / key)
         return url + key if url.endswith("://") else f"{url.rstrip('/')}/{key}"
+
+
+def _is_new(url: str) -> bool:
+    """Whether this process says it of the URL for the first time."""
+    new = url not in _said
+    _said.add(url)
+    return new

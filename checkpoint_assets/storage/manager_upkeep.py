@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
+from checkpoint_assets.model.errors import StoreUnavailable
 from checkpoint_assets.model.ids import parse_session_id
 from checkpoint_assets.storage import lifecycle
 from checkpoint_assets.storage.deletion import delete_keys
@@ -43,12 +45,13 @@ class UpkeepMethods(ManagerBase):
         what is wrong is moved below ``_quarantine/``; what is foreign always stays.
         """
         share = fraction(read_data)
+        session = None if session_id is None else parse_session_id(session_id)
         now = await self._store.now()
         checker = Checker(self._store, now, share=share, grace=orphan_grace, seed=seed)
-        if session_id is None:
+        if session is None:
             await checker.check_all()
         else:
-            await checker.check_session(parse_session_id(session_id))
+            await checker.check_session(session)
         report = checker.report
         if repair:
             report.quarantined = await quarantine(self._store, report.findings)
@@ -81,6 +84,9 @@ class UpkeepMethods(ManagerBase):
         """
         if not isinstance(self._store, SpoolingStore):
             return DrainReport()
+        if not self._racy_creates and self._store.spool.may_hold(""):
+            with suppress(StoreUnavailable):  # the drain will tell
+                (await self.get_capabilities()).require("create_only", "draining the spool")
         return await drain_spool(self._store, limit=limit, retry_dead=retry_dead, clock=self._clock)
 
     async def read_object(self, key: str) -> StoredObject:

@@ -73,6 +73,8 @@ class SpoolClosing:
         if dead := await list_dead(self._spool, session_id):
             what = ", ".join(one.step_id or one.keys[-1] for one in dead)
             raise Conflict(f"session {session_id} is not whole: {what} could not be drained")
+        if await self._has(tombstone_key(session_id)):
+            raise Conflict(f"session {session_id} was deleted since", key=key)
         data = await self._spool.pending.get(key)
         try:
             waiting = SessionManifest.model_validate_json(data)

@@ -23,7 +23,7 @@ from checkpoint_assets.model.errors import (
     StorageError,
     StoreUnavailable,
 )
-from checkpoint_assets.model.ids import SessionId
+from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.deletion import delete_keys
 from checkpoint_assets.storage.spool import can_be_replaced
 from checkpoint_assets.storage.spool_backlog import listed_backlog
@@ -34,7 +34,8 @@ from checkpoint_assets.storage.spool_report import DrainLedger, DrainReport
 from checkpoint_assets.storage.spool_upload import Sent, SpoolUpload, Uploaded
 from checkpoint_assets.storage.spool_verification import unverified
 from checkpoint_assets.storage.spooling import SpoolingStore
-from checkpoint_assets.storage.store import ObjectInfo
+from checkpoint_assets.storage.store import ObjectInfo, Store
+from checkpoint_assets.storage.tombstones import tombstones
 
 # What one round moves at most: its files are on the way at once, and are verified together.
 _BATCH_STEPS = 256
@@ -141,7 +142,7 @@ class _Drain:
 
     async def _drain(self, batch: _Batch) -> None:
         """One round: upload, commit in order, verify, remove, close."""
-        sending = _Sending(self._upload, self._ledger)
+        sending = _Sending(self._store.inner, self._upload, self._ledger)
         await sending.run(batch)
         if sending.sent:
             self._store.back()
@@ -182,7 +183,8 @@ class _Sending:
     the steps that never can be.
     """
 
-    def __init__(self, upload: SpoolUpload, ledger: DrainLedger) -> None:
+    def __init__(self, store: Store, upload: SpoolUpload, ledger: DrainLedger) -> None:
+        self._store = store
         self._upload = upload
         self._ledger = ledger
         self.sent: dict[str, list[Sent]] = {}
@@ -193,12 +195,13 @@ class _Sending:
         sessions: dict[SessionId, list[WaitingStep]] = {}
         for step in batch.steps:
             sessions.setdefault(step.session_id, []).append(step)
-        work = [self._session(steps) for steps in sessions.values()]
+        work = [self._session(name, steps) for name, steps in sessions.items()]
         await _all([*work, *map(self._object, batch.objects)])
 
-    async def _session(self, steps: Sequence[WaitingStep]) -> None:
+    async def _session(self, session_id: SessionId, steps: Sequence[WaitingStep]) -> None:
         """The steps are committed in order, while the files of all are on their way."""
-        uploads = [asyncio.create_task(self._files(step)) for step in steps]
+        buried = await self._buried(session_id)
+        uploads = [asyncio.create_task(self._files(step, buried)) for step in steps]
         try:
             for step, upload in zip(steps, uploads, strict=True):
                 try:
@@ -221,7 +224,15 @@ class _Sending:
                 upload.cancel()
             await asyncio.gather(*uploads, return_exceptions=True)
 
-    async def _files(self, step: WaitingStep) -> Uploaded | StorageError:
+    async def _buried(self, session_id: SessionId) -> set[StepId | None]:
+        """The steps that were deleted and are not swept yet; ``None`` if the session was."""
+        return {step async for _, step, _ in tombstones(self._store, session_id)}
+
+    async def _files(
+        self, step: WaitingStep, buried: set[StepId | None]
+    ) -> Uploaded | StorageError:
+        if buried & {None, step.step_id}:
+            return Conflict(f"{step.name} was deleted since", key=step.name)
         try:
             return await self._upload.files(step)
         except (StoreUnavailable, S3ConfigError):

@@ -8,8 +8,8 @@ them, so they raise ``StoreUnavailable``.
 - A step goes to one place as a whole. What an outage leaves half written in the store is whole in
   the spool; draining completes it.
 - Away means ``StoreUnavailable`` after all retries. ``S3ConfigError`` is never an outage.
-- While an outage is known, writes go to the spool without asking the store. A probe in the
-  background asks every few seconds.
+- While an outage is known, writes go to the spool without asking the store; reads ask it. A probe
+  in the background does so every few seconds.
 - A manifest waits behind the steps of its session.
 - A step that waits is read from the spool alone; everything else is looked for in the store, then
   in the spool. A listing shows both. While the store is away a listing of one session shows what
@@ -22,8 +22,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from checkpoint_assets.model.clock import Clock, isoformat, system_clock
@@ -253,13 +253,28 @@ class SpoolingStore(WrappedStore):
 
     async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
         if version is not None or not self.spool.may_hold(key):
-            return await self.inner.fetch(key, version=version)
+            with self._noticing():
+                return await self.inner.fetch(key, version=version)
         return await self._look(key, lambda place: place.fetch(key))
 
     async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
         if version is not None or not self.spool.may_hold(key):
-            return await self.inner.stat(key, version=version)
+            with self._noticing():
+                return await self.inner.stat(key, version=version)
         return await self._look(key, lambda place: place.stat(key))
+
+    async def keeps_versions(self) -> bool:
+        with self._noticing():
+            return await self.inner.keeps_versions()
+
+    @contextmanager
+    def _noticing(self) -> Generator[None]:
+        """A read that gets no answer tells as much as a write: the next write need not try."""
+        try:
+            yield
+        except StoreUnavailable as error:
+            self.away(error)
+            raise
 
     def open(
         self, key: str, *, start: int = 0, length: int | None = None, version: str | None = None
@@ -291,6 +306,7 @@ class SpoolingStore(WrappedStore):
             except NotFound as error:
                 missing = error
             except StoreUnavailable as error:
+                self.away(error)
                 away = error
         raise away or missing or NotFound(f"no object {key}", key=key)
 
@@ -310,8 +326,15 @@ class SpoolingStore(WrappedStore):
         self, prefix: str, *, after: str | None = None, recursive: bool = True
     ) -> AsyncIterator[Page]:
         if not self.spool.may_hold(prefix):
-            return self.inner.list(prefix, after=after, recursive=recursive)
+            return self._list_inner(prefix, after, recursive)
         return self._list(prefix, after, recursive)
+
+    async def _list_inner(
+        self, prefix: str, after: str | None, recursive: bool
+    ) -> AsyncIterator[Page]:
+        with self._noticing():
+            async for page in self.inner.list(prefix, after=after, recursive=recursive):
+                yield page
 
     async def _list(self, prefix: str, after: str | None, recursive: bool) -> AsyncIterator[Page]:
         # What waits is noted first: it is listed also when it is drained meanwhile.
@@ -325,6 +348,7 @@ class SpoolingStore(WrappedStore):
                 yield page
                 begun = True
         except StoreUnavailable as error:
+            self.away(error)
             session_id = parse_session_folder(prefix.partition("/")[0])
             if begun or session_id is None or await self.spool.is_partial(session_id):
                 raise
@@ -392,6 +416,11 @@ class SpoolingStore(WrappedStore):
     async def _make_room(self, size: int) -> None:
         self.spool.check_room(size)
         await self._prepare()
+
+
+def is_away(store: Store) -> bool:
+    """Whether the store has a spool and is known to be away, so that asking it only costs time."""
+    return isinstance(store, SpoolingStore) and store.known_away()
 
 
 def _top(key: str) -> str:

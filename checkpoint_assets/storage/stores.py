@@ -24,9 +24,6 @@ def open_store(
     spool: SpoolSettings,
     environment: Mapping[str, str],
     retry: RetryPolicy | None = None,
-    *,
-    spool: SpoolSettings | None = None,
-    environment: Mapping[str, str] | None = None,
 ) -> Store:
     """The store there, with its wrappers. Touches neither network nor disk.
 

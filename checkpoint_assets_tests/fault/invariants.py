@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
+from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.storage.commit import parse_record
+from checkpoint_assets.storage.hashing import sha256_hex
+from checkpoint_assets.storage.keys import LAYOUTS, artifact_key, session_prefix
 from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets.storage.tombstones import read_tombstone
 from checkpoint_assets_tests.fault.ledger import Content, Ledger, Step
 
 
@@ -20,6 +26,8 @@ async def assert_invariants(
     found = await _found(storage, listed)
     for step in ledger.steps():
         _assert_step(step, found.get(step), ledger)
+        if step not in found and ledger.must_be_kept(step) is not None:
+            await _assert_restorable(storage, step)
     for step in found:
         assert step in ledger.steps(), f"I3: nobody stored {step}"
     await _assert_untouched(storage, ledger)
@@ -53,12 +61,27 @@ def _assert_step(step: Step, found: Content | None, ledger: Ledger) -> None:
             f"I4: {step} was acknowledged as several: {acknowledged}"
         )
     for read in ledger.of(step, "read"):
-        _assert_read(step, read.content, ledger)
+        if read.content is not None:
+            stored = ledger.may_be(step)
+            assert read.content in stored, f"I1: {step} was read as {read.content}"
 
 
-def _assert_read(step: Step, read: Content | None, ledger: Ledger) -> None:
-    if read is not None:
-        assert read in ledger.may_be(step), f"I1: {step} was read as {read}, which nobody stored"
+async def _assert_restorable(storage: StorageManager, step: Step) -> None:
+    """The step was only deleted: a tombstone has its record, and its files are there."""
+    session_id, step_id = SessionId(step[0]), StepId(step[1])
+    for buried in (step_id, None):
+        present = await read_tombstone(storage.store, session_id, buried)
+        if present is None or present[0].state == "sweeping":
+            continue
+        for layout in LAYOUTS:
+            key = artifact_key(session_id, step_id, Artifact.METADATA, layout)
+            if key in present[0].records:
+                record = parse_record(present[0].records[key], key)
+                for artifact in record.artifacts.values():
+                    file = session_prefix(session_id) + artifact.name
+                    assert sha256_hex(await storage.store.get(file)) == artifact.sha256
+                return
+    raise AssertionError(f"I2: {step} was deleted and cannot be restored")
 
 
 async def _assert_untouched(storage: StorageManager, ledger: Ledger) -> None:

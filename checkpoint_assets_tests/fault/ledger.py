@@ -14,7 +14,10 @@ NEVER = float("inf")
 
 @dataclass
 class Entry:
-    """One call: when it began, when it ended (if ever), and whether it was acknowledged."""
+    """One call: when it began, when it ended (if ever), and whether it was acknowledged.
+
+    A ``soft`` removal can be taken back: its grace period lasts for the whole test.
+    """
 
     kind: Literal["store", "remove", "read"]
     step: Step
@@ -22,6 +25,7 @@ class Entry:
     content: Content | None = None
     ended: float = NEVER
     acknowledged: bool = False
+    soft: bool = False
 
     def precedes(self, other: Entry) -> bool:
         return self.ended < other.began
@@ -40,9 +44,14 @@ class Ledger:
         return self._time
 
     def begin(
-        self, kind: Literal["store", "remove", "read"], step: Step, content: Content | None = None
+        self,
+        kind: Literal["store", "remove", "read"],
+        step: Step,
+        content: Content | None = None,
+        *,
+        soft: bool = False,
     ) -> Entry:
-        self.entries.append(Entry(kind, step, self._tick(), content))
+        self.entries.append(Entry(kind, step, self._tick(), content, soft=soft))
         return self.entries[-1]
 
     def end(self, entry: Entry, *, acknowledged: bool = True) -> None:
@@ -53,7 +62,7 @@ class Ledger:
     def state(self) -> Hashable:
         """All that ``assert_invariants`` looks at."""
         return tuple(
-            (entry.step, entry.began, entry.ended, entry.acknowledged, repr(entry.content))
+            (entry.step, entry.began, entry.ended, entry.acknowledged, str(entry.content))
             for entry in self.entries
         )
 
@@ -73,7 +82,13 @@ class Ledger:
 
     def must_be(self, step: Step) -> Content | None:
         """What was acknowledged, and nobody has begun to remove since it was begun."""
-        removals = list(self.of(step, "remove"))
+        return self._due(step, list(self.of(step, "remove")))
+
+    def must_be_kept(self, step: Step) -> Content | None:
+        """What was acknowledged, and nobody has begun to remove for good."""
+        return self._due(step, [entry for entry in self.of(step, "remove") if not entry.soft])
+
+    def _due(self, step: Step, removals: list[Entry]) -> Content | None:
         for store in self.of(step, "store"):
             if store.acknowledged and all(removal.precedes(store) for removal in removals):
                 return store.content

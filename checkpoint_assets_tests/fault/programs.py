@@ -1,46 +1,25 @@
-"""The programs that meet in the explorer, each of them one call of the StorageManager."""
+"""The programs that meet in a world, each of them one call of the StorageManager."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any
 
-from checkpoint_assets.model.clock import ManualClock
-from checkpoint_assets.model.errors import Conflict, NotFound, StoreUnavailable
-from checkpoint_assets.storage.memory import MemoryStore
+from checkpoint_assets.model.errors import (
+    Conflict,
+    DeleteRefused,
+    NotFound,
+    PartialFailure,
+    StoreUnavailable,
+)
 from checkpoint_assets.storage.storage_manager import StorageManager
-from checkpoint_assets.storage.store import Store
 from checkpoint_assets.testing.explorer import Stage
-from checkpoint_assets_tests.fault.invariants import assert_invariants
-from checkpoint_assets_tests.fault.ledger import Content, Ledger, Step
+from checkpoint_assets_tests.fault.ledger import Content, Step
+from checkpoint_assets_tests.fault.world import STEP, A, World
 
-START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
-STEP: Step = ("s1", "1")
-OTHER: Step = ("s10", "1")
-# Two artifacts are enough for a torn step; more only make more schedules of the same kind.
-A: Content = ("<p>A", None, {"type": "A"}, {"by": "A"})
-B: Content = ("<p>B", None, {"type": "B"}, {"by": "B"})
-
-Act = Callable[["World", StorageManager], Coroutine[Any, Any, None]]
+Act = Callable[[World, StorageManager], Coroutine[Any, Any, None]]
 StoreStep = Callable[[StorageManager, Step, Content], Awaitable[object]]
 RemoveStep = Callable[[StorageManager, Step], Awaitable[object]]
-
-
-class World:
-    """One store in memory that stands still in time, and the ledger of all who use it."""
-
-    def __init__(self) -> None:
-        self.clock = ManualClock(START)
-        self.store = MemoryStore(clock=self.clock)
-        self.ledger = Ledger()
-        self.outside = self.manager(self.store)
-
-    def manager(self, store: Store) -> StorageManager:
-        return StorageManager(store.url, store=store, clock=self.clock)
-
-    async def check(self) -> None:
-        await assert_invariants(self.outside, self.ledger)
 
 
 async def store_step(manager: StorageManager, step: Step, content: Content) -> object:
@@ -55,28 +34,42 @@ async def delete_session(manager: StorageManager, step: Step) -> object:
     return await manager.delete_session(step[0])
 
 
-def write(content: Content = A, *, by: StoreStep = store_step) -> Act:
+async def delete_for_good(manager: StorageManager, step: Step) -> object:
+    return await manager.delete_step(*step, permanent=True)
+
+
+async def delete_session_for_good(manager: StorageManager, step: Step) -> object:
+    return await manager.delete_session(step[0], permanent=True)
+
+
+def write(content: Content = A, *, by: StoreStep = store_step, step: Step = STEP) -> Act:
+    """Stores the step. What nobody answered may have been done, or be done later."""
+
     async def act(world: World, manager: StorageManager) -> None:
-        entry = world.ledger.begin("store", STEP, content)
+        entry = world.ledger.begin("store", step, content)
         try:
-            await by(manager, STEP, content)
+            await by(manager, step, content)
         except Conflict:
             world.ledger.end(entry, acknowledged=False)
         except StoreUnavailable:
-            pass  # It may have been done, or be done later: the entry stays open.
+            return
         else:
             world.ledger.end(entry)
 
     return act
 
 
-def remove(*, by: RemoveStep = delete_step) -> Act:
+def remove(*, by: RemoveStep = delete_step, soft: bool = True) -> Act:
+    """Deletes the step."""
+
     async def act(world: World, manager: StorageManager) -> None:
-        entry = world.ledger.begin("remove", STEP)
+        entry = world.ledger.begin("remove", STEP, soft=soft)
         try:
             await by(manager, STEP)
-        except StoreUnavailable:
-            pass
+        except (StoreUnavailable, PartialFailure):
+            return
+        except DeleteRefused:
+            world.ledger.end(entry, acknowledged=False)
         else:
             world.ledger.end(entry)
 
@@ -84,6 +77,7 @@ def remove(*, by: RemoveStep = delete_step) -> Act:
 
 
 async def read(world: World, manager: StorageManager) -> None:
+    """Reads the step; what was acknowledged before and is not being removed is found."""
     due = world.ledger.must_be(STEP)
     entry = world.ledger.begin("read", STEP)
     try:
@@ -95,35 +89,98 @@ async def read(world: World, manager: StorageManager) -> None:
     world.ledger.end(entry)
 
 
+async def list_all(world: World, manager: StorageManager) -> None:
+    """Lists sessions and steps; what was acknowledged before and is not being removed is there."""
+    due = [step for step in world.ledger.steps() if world.ledger.must_be(step) is not None]
+    try:
+        sessions = await manager.list_sessions()
+        found = [(s, step) for s in sessions for step in await manager.list_steps_for_session(s)]
+    except StoreUnavailable:
+        return
+    for step in due:
+        assert step in found or world.ledger.must_be(step) is None, f"I2: {step} is not listed"
+
+
+async def restore(world: World, manager: StorageManager) -> None:
+    """Takes a delete back: from then on the step was stored as it was."""
+    content = next((entry.content for entry in world.ledger.of(STEP, "store")), None)
+    entry = world.ledger.begin("store", STEP, content)
+    try:
+        await manager.restore_step(*STEP)
+    except (NotFound, Conflict):
+        world.ledger.end(entry, acknowledged=False)
+    except StoreUnavailable:
+        return
+    else:
+        world.ledger.end(entry)
+
+
+async def sweep(world: World, manager: StorageManager) -> None:
+    """Removes for good what was deleted; of what is there it removes nothing."""
+    try:
+        await manager.sweep()
+    except StoreUnavailable:
+        return
+
+
+async def expire(world: World, manager: StorageManager) -> None:
+    """Removes what is due, and nothing else."""
+    entries = [world.ledger.begin("remove", step, soft=True) for step in sorted(world.due)]
+    try:
+        report = await manager.apply_expirations()
+    except StoreUnavailable:
+        return
+    done = {(expired.session_id, expired.step_id) for expired in report.expired}
+    for entry in entries:
+        if entry.step in done:
+            world.ledger.end(entry)
+
+
+async def drain(world: World, manager: StorageManager) -> None:
+    """Takes what waits to the store. That changes nothing for anybody who reads."""
+    try:
+        await manager.drain_spool()
+    except StoreUnavailable:
+        return
+
+
+async def repair(world: World, manager: StorageManager) -> None:
+    """Moves what is wrong into the quarantine; what is whole stays where it is."""
+    try:
+        await manager.verify(repair=True)
+    except StoreUnavailable:
+        return
+
+
+async def close(world: World, manager: StorageManager) -> None:
+    """Writes the manifest."""
+    try:
+        await manager.close_session(STEP[0])
+    except (Conflict, StoreUnavailable):
+        return
+
+
+async def pin(world: World, manager: StorageManager) -> None:
+    """Holds the session: what is there afterwards can at least be restored, for ever."""
+    try:
+        await manager.pin(STEP[0], "a reason")
+        content = await manager.retrieve_step_data(*STEP)
+    except (NotFound, StoreUnavailable, DeleteRefused):
+        return
+    held = world.ledger.begin("store", STEP, content)
+    world.ledger.end(held)
+    for entry in world.ledger.of(STEP, "remove"):
+        entry.soft = True
+
+
 Before = Callable[[World], Awaitable[None]]
 
 
-async def nothing(world: World) -> None:
-    """An empty session, and a neighbour that is nobody's business."""
-    await store_step(world.outside, OTHER, A)
-    world.ledger.stored(OTHER, A)
-    async for page in world.store.list(f"{OTHER[0]}/"):
-        for info in page.objects:
-            world.ledger.untouched[info.key] = await world.store.get(info.key)
-
-
-async def a_step(world: World) -> None:
-    """The step is there."""
-    await nothing(world)
-    await store_step(world.outside, STEP, A)
-    world.ledger.stored(STEP, A)
-
-
-def meeting(
-    before: Before,
-    *acts: Act,
-    wrap: Callable[[Store], Store] = lambda store: store,
-    **explored: Any,
-) -> Callable[[Stage], None]:
-    """The world in which these programs meet. ``wrap`` changes how they all use the store."""
+def meeting(before: Before, *acts: Act, **options: Any) -> Callable[[Stage], None]:
+    """The world in which these programs meet; ``options`` are those of ``World``."""
 
     def build(stage: Stage) -> None:
-        world = World()
+        world = World(**options)
 
         async def set_up() -> None:
             await before(world)
@@ -131,7 +188,7 @@ def meeting(
         stage.now(set_up())
         for number, act in enumerate(acts, start=1):
             name = f"program {number}"
-            manager = world.manager(wrap(stage.store(name, world.store, **explored)))
+            manager = world.manager(stage, name)
             stage.program(name, lambda act=act, manager=manager: act(world, manager))
         stage.always(world.check, sees=world.ledger.state)
 

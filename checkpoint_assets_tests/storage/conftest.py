@@ -17,6 +17,7 @@ from checkpoint_assets.storage.s3_clients import S3Client
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.testing.faulty_s3 import FaultyS3
+from checkpoint_assets_tests.storage.spool_case import SpoolSite
 
 KINDS = ["memory", "local", "s3"]
 REGION = "us-west-2"
@@ -107,3 +108,23 @@ def manager(store: Store) -> StorageManager:
 def make_manager(store: Store) -> Callable[..., StorageManager]:
     """Managers over the same store, with other options."""
     return lambda **options: StorageManager(store.url, store=store, **options)
+
+
+@pytest.fixture(scope="session")
+def spool_server() -> Iterator[FaultyS3]:
+    with FaultyS3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def spool_client(spool_server: FaultyS3) -> S3Client:
+    return client_of(spool_server)
+
+
+@pytest.fixture
+def spool_site(spool_server: FaultyS3, spool_client: S3Client, tmp_path: Path) -> SpoolSite:
+    """An empty bucket on a server that fails as it is told, and a spool before it."""
+    spool_server.clear_faults()
+    spool_server.create_bucket("checkpoints")
+    spool_server.forget_requests()
+    return SpoolSite(spool_server, spool_client, tmp_path)

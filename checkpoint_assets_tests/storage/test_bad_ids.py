@@ -86,7 +86,10 @@ async def call(manager: StorageManager, name: str, **ids: object) -> None:
 async def test_bad_session_id_is_refused_and_nothing_is_touched(method: str, kind: str):
     store = RecordingStore(MemoryStore())
     manager = StorageManager(store.url, store=store)
+    parameters = inspect.signature(getattr(manager, method)).parameters
     for bad in BAD[kind]:
+        if bad is None and parameters["session_id"].default is None:
+            continue  # here it means the whole store
         with pytest.raises(InvalidId):
             await call(manager, method, session_id=bad)
     assert store.calls == []

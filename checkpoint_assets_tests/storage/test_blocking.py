@@ -35,7 +35,7 @@ def test_errors_come_through_as_they_are():
 
 
 def test_every_public_method_of_the_manager_is_there():
-    public = {name for name in vars(StorageManager) if not name.startswith("_")} - {"store"}
+    public = {name for name in dir(StorageManager) if not name.startswith("_")} - {"store"}
     assert public <= {name for name in dir(SyncStorageManager) if not name.startswith("_")}
 
 

@@ -42,7 +42,7 @@ async def test_the_record_is_written_last_and_deleted_first():
     await manager.store_step_data("s1", "a", *STEP)
     assert store.log[-1] == ("put", "s1/a.metadata.json")
     store.log.clear()
-    await manager.delete_step("s1", "a")
+    await manager.delete_step("s1", "a", permanent=True)
     assert store.log[0] == ("delete", "s1/a.metadata.json")
 
 
@@ -53,7 +53,7 @@ async def test_a_deleted_session_loses_its_records_first_and_its_manifest_last()
         await manager.store_step_data("s1", step, *STEP)
     await manager.close_session("s1")
     store.log.clear()
-    await manager.delete_session("s1")
+    await manager.delete_session("s1", permanent=True)
     deleted = [key for _, key in store.log]
     assert deleted[:2] == ["s1/a.metadata.json", "s1/b.metadata.json"]
     assert deleted[-1] == "s1/session.json"
@@ -110,7 +110,7 @@ async def test_a_step_deleted_while_it_is_read_is_not_found():
     async def delete(key: str) -> None:
         if key.endswith(".html"):
             store.before_read = None
-            await manager.delete_step("s1", "a")
+            await manager.delete_step("s1", "a", permanent=True)
 
     store.before_read = delete
     with pytest.raises(NotFound):
@@ -125,7 +125,7 @@ async def test_a_step_stored_anew_while_it_is_read_is_read_whole():
     async def replace(key: str) -> None:
         if key.endswith(".html"):
             store.before_read = None
-            await manager.delete_step("s1", "a")
+            await manager.delete_step("s1", "a", permanent=True)
             await manager.store_step_data("s1", "a", "<p>new", b"PNG", {"n": 1}, {"n": 2})
 
     store.before_read = replace

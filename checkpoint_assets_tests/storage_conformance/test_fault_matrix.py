@@ -84,6 +84,10 @@ CASES = [
     for work, operation, kinds in MATRIX
     for kind in kinds
 ]
+# Waiting is what takes time, so a server that is silent for ever is met in one operation only.
+STAYING = [
+    case for case in CASES if case.values[0] is fetch or case.values[2] not in ("hang", "stall")
+]
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +119,7 @@ async def test_fault_that_happens_once_goes_unnoticed(
     assert faulty.pending_faults() == []
 
 
-@pytest.mark.parametrize(("work", "operation", "kind"), CASES)
+@pytest.mark.parametrize(("work", "operation", "kind"), STAYING)
 async def test_fault_that_stays_is_a_typed_error_in_time(
     store: Store, faulty: FaultyS3, work: Operation, operation: str, kind: FaultKind
 ) -> None:

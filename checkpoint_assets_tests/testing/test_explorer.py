@@ -12,7 +12,7 @@ from checkpoint_assets.model.errors import Conflict, NotFound, StoreUnavailable
 from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.memory import MemoryStore
 from checkpoint_assets.storage.store import Store
-from checkpoint_assets.testing.explored_store import DeleteOrder
+from checkpoint_assets.testing.exploring.store import DeleteOrder
 from checkpoint_assets.testing.explorer import Stage, Violation, explore
 
 
@@ -176,7 +176,7 @@ def test_program_that_waits_for_ever_is_a_violation():
 
         stage.program("idler", run)
 
-    with pytest.raises(Violation, match="idler waits for ever"):
+    with pytest.raises(Violation, match="idler wait for ever"):
         explore(build)
 
 

@@ -16,26 +16,36 @@ from checkpoint_assets.collection.redaction import (
     PRIVATE_FIELD_NAMES,
     PRIVATE_FIELD_PURPOSES,
 )
-from checkpoint_assets.model.errors import BrowserCrashed, ElementNotFound
+from checkpoint_assets.model.errors import BrowserCrashed, CaptureTimeout, ElementNotFound
 
 _PAUSE = 0.1
+# A page gets so long to answer one question, however little of the step's time is left.
+_LEAST = 1.0
 # More matches than this are not looked at one by one for a visible one.
 _MOST = 20
 
-# Only reads. Text of private parts and values of fields stay in the page.
+# Only reads. Text of private parts and values of fields stay in the page; of a private element's
+# attributes only those get out that say what it is.
 _DESCRIBE = """(element, [names, purposes]) => {
+  let secret = false;
+  for (let each = element; each; each = each.parentElement || each.getRootNode().host) {
+    secret ||= each.matches('[data-private]');
+  }
+  const hidden = secret || element.type === 'password' ||
+    new RegExp(purposes, 'i').test(element.getAttribute('autocomplete') || '') ||
+    ['name', 'id'].some(key => new RegExp(names, 'i').test(element.getAttribute(key) || ''));
+  const kept = hidden ? /^(id|class|name|type|role|autocomplete|inputmode|for|data-private)$/
+    : /^(?!(value|style|srcdoc)$)/;
   const attributes = {};
   for (const {name, value} of element.attributes) {
-    if (!/^(value|style|srcdoc)$/.test(name) && value.length <= 500) attributes[name] = value;
+    if (kept.test(name) && value.length <= 500) attributes[name] = value;
   }
-  const secret = element.closest('[data-private]') !== null;
+  const masked = secret || element.querySelector('[data-private]') !== null;
   return {
     tag: element.localName,
     attributes,
-    text: secret ? '********' : (element.innerText || '').trim().slice(0, 200),
-    private: secret || element.type === 'password' ||
-      new RegExp(purposes, 'i').test(element.getAttribute('autocomplete') || '') ||
-      ['name', 'id'].some(key => new RegExp(names, 'i').test(element.getAttribute(key) || '')),
+    text: masked ? '********' : (element.innerText || '').trim().slice(0, 200),
+    private: hidden,
   };
 }"""
 
@@ -60,29 +70,39 @@ async def find_target(
     """The first visible match of the first selector that has one, waiting until there is one.
 
     Open shadow roots are pierced; ``frames`` are selectors of nested iframes, outermost first.
-    Raises ``ElementNotFound`` with what was tried, ``BrowserCrashed`` if the page is gone.
+    Raises ``ElementNotFound`` with what was tried, ``CaptureTimeout`` if the page does not answer,
+    ``BrowserCrashed`` if it is gone.
     """
     scope = in_frames(page, frames)
     deadline = time.monotonic() + seconds
-    seen: dict[str, int] = {}
+    seen = dict.fromkeys(selectors, 0)
+    trouble: str | None = None
     while True:
         for selector in selectors:
             try:
-                found = await _visible(scope.locator(selector), must_be_visible)
+                async with asyncio.timeout(max(deadline - time.monotonic(), _LEAST)):
+                    found = await _visible(scope.locator(selector), must_be_visible)
+            except TimeoutError as err:
+                raise CaptureTimeout(
+                    f"looking for {selector!r} took longer than {seconds:g} s",
+                    hint="the page does not answer",
+                ) from err
             except PlaywrightError as err:
                 translated = translate(err, f"looking for {selector!r}")
                 if isinstance(translated, BrowserCrashed):
                     raise translated from err
                 if "frame" in err.message.lower() and "selector" not in err.message.lower():
-                    continue  # the frame is just being replaced
+                    # There are two such frames, or the one there was is just being replaced.
+                    trouble = translated.message
+                    continue
                 raise ElementNotFound(
                     f"the selector {selector!r} is not valid: {err.message}"
                 ) from err
-            seen[selector] = max(seen.get(selector, 0), found[1])
+            seen[selector] = max(seen[selector], found[1])
             if found[0] is not None:
                 return Target(found[0], selector, found[1])
         if time.monotonic() >= deadline:
-            raise _not_found(seen, frames, seconds)
+            raise _not_found(seen, frames, seconds, trouble)
         await asyncio.sleep(_PAUSE)
 
 
@@ -103,20 +123,26 @@ async def _visible(locator: Locator, must_be_visible: bool) -> tuple[Locator | N
     return None, count
 
 
-def _not_found(seen: dict[str, int], frames: Sequence[str], seconds: float) -> ElementNotFound:
+def _not_found(
+    seen: dict[str, int], frames: Sequence[str], seconds: float, trouble: str | None
+) -> ElementNotFound:
     tried = ", ".join(
         f"{selector!r} ({count} hidden)" if count else repr(selector)
         for selector, count in seen.items()
     )
     inside = f" inside {' > '.join(map(repr, frames))}" if frames else ""
+    because = f": {trouble}" if trouble else ""
     return ElementNotFound(
-        f"no visible element matched {tried}{inside} within {seconds:g} s",
+        f"no visible element matched {tried}{inside} within {seconds:g} s{because}",
         hint="look at the step's stored page and correct the selector",
     )
 
 
 async def describe(target: Target) -> dict[str, Any]:
-    """Tag, attributes, text and box (CSS pixels in the main frame's viewport) of the element."""
+    """Tag, attributes, text and box (CSS pixels in the main frame's viewport) of the element.
+
+    An element that cannot be described counts as private.
+    """
     try:
         described: dict[str, Any] = await target.locator.evaluate(
             _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES], timeout=1000
@@ -124,5 +150,5 @@ async def describe(target: Target) -> dict[str, Any]:
         described["box"] = await target.locator.bounding_box(timeout=1000)
     except PlaywrightError as err:
         # The action itself will say what is wrong with its target.
-        return {"error": err.message.splitlines()[0]}
+        return {"error": err.message.splitlines()[0], "private": True}
     return described

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
 
 import pytest
 
+from checkpoint_assets.model.errors import NotFound
+from checkpoint_assets.storage.capabilities import RESULT_KEY
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.testing.suites.store_case import StoreCase, listed, put
@@ -27,6 +30,19 @@ FLAT = [
 
 class ManagerCase(StoreCase):
     """A StorageManager over an empty store."""
+
+    _probe_result: ClassVar[bytes | None] = None
+
+    @pytest.fixture(autouse=True)
+    async def remembered_probe(self, store: Store) -> AsyncIterator[None]:
+        """A bucket is probed once: the answer of the first test's store goes into the others."""
+        owner = type(self)
+        if owner._probe_result is not None:
+            await put(store, RESULT_KEY, owner._probe_result, create=False)
+        yield
+        if owner._probe_result is None:
+            with suppress(NotFound):
+                owner._probe_result = await store.get(RESULT_KEY)
 
     def make_manager(self, store: Store, **options: Any) -> StorageManager:
         """A manager over the store. To be overridden where one needs more than that."""

@@ -61,7 +61,7 @@ class ManagerConcurrencyTests(ManagerCase):
         async def churn() -> None:
             for _ in range(4):
                 await store_step(manager)
-                await manager.delete_step("s1", "0001-goto")
+                await manager.delete_step("s1", "0001-goto", permanent=True)
             done.set()
 
         async def watch() -> None:

@@ -166,6 +166,9 @@ class StoreCase:
 
     claims: ClassVar[frozenset[str]] = frozenset()
 
+    # How many objects a page of the store's listings holds; some tests store a few more.
+    page: ClassVar[int] = 1000
+
     _probed: ClassVar[StoreCapabilities | None] = None
 
     @pytest.fixture
@@ -185,3 +188,10 @@ class StoreCase:
         if owner._probed is None:
             owner._probed = await probe(store)
         return owner._probed
+
+    @pytest.fixture
+    async def versioned(self, store: Store) -> Store:
+        """The store with versions on. To be overridden where a test may turn them on."""
+        if not await store.keeps_versions():
+            pytest.skip(f"{store.url.partition('://')[0]} store: versions are off")
+        return store

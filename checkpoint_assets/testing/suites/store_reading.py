@@ -85,27 +85,14 @@ class ReadingTests(StoreCase):
         assert max(map(len, chunks)) <= LARGEST_CHUNK
         assert min(map(len, chunks)) > 0
 
-    @pytest.mark.parametrize(
-        ("start", "length", "expected"),
-        [
-            (0, None, b"0123456789"),
-            (4, None, b"456789"),
-            (0, 3, b"012"),
-            (4, 3, b"456"),
-            (9, 1, b"9"),
-            (8, 99, b"89"),
-            (0, 10, b"0123456789"),
-            (10, None, b""),
-            (99, None, b""),
-            (99, 5, b""),
-            (4, 0, b""),
-        ],
-    )
-    async def test_range_gives_just_these_bytes(
-        self, store: Store, start: int, length: int | None, expected: bytes
-    ) -> None:
-        await put(store, "k", b"0123456789")
-        assert await read(store, "k", start=start, length=length) == expected
+    async def test_range_gives_just_these_bytes(self, store: Store) -> None:
+        data = b"0123456789"
+        await put(store, "k", data)
+        for start in (0, 4, 9, 10, 99):
+            for length in (None, 0, 1, 3, 6, 10, 99):
+                end = None if length is None else start + length
+                found = await read(store, "k", start=start, length=length)
+                assert found == data[start:end], f"{length} from {start}"
 
     @pytest.mark.parametrize("start", [0, 7])
     async def test_range_of_an_empty_object_is_empty(self, store: Store, start: int) -> None:

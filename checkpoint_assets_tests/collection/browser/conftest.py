@@ -26,6 +26,10 @@ class Tab:
         """Serve the page and open it."""
         await self.page.goto(self.pages.add(html))
 
+    async def hang(self) -> None:
+        """From now on the page's script never ends."""
+        await self.page.evaluate("void setTimeout(() => { for (;;); })")
+
     async def capture(self, *, deadline: float = 10, **options: Any) -> Observation:
         """The page as it is now."""
         return await PageCapture(self.cdp, self.world, deadline=deadline).capture(**options)

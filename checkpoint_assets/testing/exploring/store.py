@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeVar
@@ -30,7 +30,8 @@ class Call:
     """What a program asks of a store.
 
     ``changes`` is false for what leaves the store as it is, ``detail`` says what would be written,
-    ``name`` is the etag or version that the call is about.
+    ``name`` is the etag or version that the call is about. What ``fails`` may be refused, and its
+    answer lost.
     """
 
     operation: str
@@ -39,16 +40,33 @@ class Call:
     changes: bool = False
     detail: str = ""
     name: str | None = field(default=None, compare=False)
+    fails: bool = False
 
     def __str__(self) -> str:
         return f"{self.operation} {self.place}{self.key}"
 
 
+def always() -> bool:
+    """Ready at any time."""
+    return True
+
+
 class Gate(Protocol):
     """Lets the operations of one program happen, each in its turn."""
 
-    async def pass_through(self, call: Call, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of ``work``, done when the explorer says so."""
+    @property
+    def alive(self) -> bool:
+        """Whether the program has not been killed."""
+        ...
+
+    async def pass_through(
+        self, call: Call, work: Callable[[], Awaitable[T]], *, ready: Callable[[], bool] = always
+    ) -> T:
+        """The result of ``work``, done when the explorer says so; not before it is ``ready``."""
+        ...
+
+    def learn(self, call: Call, answer: Hashable) -> None:
+        """The program was told this, at once."""
         ...
 
     def changed(self, call: Call, what: str) -> None:
@@ -65,7 +83,8 @@ class ExploredStore(Store):
 
     A delete of several keys is one operation for each: S3 promises no more, and a folder neither.
     ``delete_order`` says which comes first. A listing is one operation for each page; ``page`` cuts
-    the pages short, so that the store changes between them. What is the same in all states of a
+    the pages short, so that the store changes between them. ``fails`` is false for a store that is
+    never away. What is the same in all states of a
     world (the clock, whether versions are kept) is answered at once.
     """
 
@@ -77,19 +96,24 @@ class ExploredStore(Store):
         place: str = "",
         page: int | None = None,
         delete_order: DeleteOrder = "given",
+        fails: bool = True,
     ) -> None:
         self.explored = inner
         self._gate = gate
         self._place = place
         self._page = page
         self._delete_order = delete_order
+        self._fails = fails
 
     @property
     def url(self) -> str:
         return self.explored.url
 
-    def _call(self, operation: str, key: str) -> Call:
-        return Call(operation, self._place, key)
+    def _look(self, operation: str, key: str) -> Call:
+        return Call(operation, self._place, key, fails=self._fails)
+
+    def _change(self, operation: str, key: str, detail: str = "", name: str | None = None) -> Call:
+        return Call(operation, self._place, key, True, detail, name, self._fails)
 
     async def connect(self) -> None:
         await self.explored.connect()
@@ -105,7 +129,7 @@ class ExploredStore(Store):
         if_match: str | None = None,
     ) -> ObjectInfo:
         detail = f"{sha256} {media_type} {create}"
-        call = Call("put", self._place, key, True, detail, if_match)
+        call = self._change("put", key, detail, if_match)
 
         async def work() -> ObjectInfo:
             info = await self.explored.put(
@@ -119,7 +143,7 @@ class ExploredStore(Store):
 
     async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
         return await self._gate.pass_through(
-            self._call("fetch", key), lambda: self.explored.fetch(key, version=version)
+            self._look("fetch", key), lambda: self.explored.fetch(key, version=version)
         )
 
     async def open(
@@ -129,11 +153,11 @@ class ExploredStore(Store):
             chunks = self.explored.open(key, start=start, length=length, version=version)
             return b"".join([chunk async for chunk in chunks])
 
-        yield await self._gate.pass_through(self._call("open", key), work)
+        yield await self._gate.pass_through(self._look("open", key), work)
 
     async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
         return await self._gate.pass_through(
-            self._call("stat", key), lambda: self.explored.stat(key, version=version)
+            self._look("stat", key), lambda: self.explored.stat(key, version=version)
         )
 
     async def list(
@@ -145,7 +169,7 @@ class ExploredStore(Store):
                 pages = self.explored.list(prefix, after=after, recursive=recursive)
                 return await anext(aiter(pages), None)
 
-            page = await self._gate.pass_through(self._call("list", prefix), work)
+            page = await self._gate.pass_through(self._look("list", prefix), work)
             if page is None:
                 return
             entries = sorted([*(info.key for info in page.objects), *page.folders])
@@ -173,7 +197,7 @@ class ExploredStore(Store):
         return DeleteReport(deleted, failed)
 
     async def _delete_one(self, key: str) -> DeleteReport:
-        call = Call("delete", self._place, key, True)
+        call = self._change("delete", key)
 
         async def work() -> DeleteReport:
             versions = await self.explored.keeps_versions()
@@ -205,14 +229,14 @@ class ExploredStore(Store):
             pages = self.explored.list_versions(prefix)
             return [version async for page in pages for version in page]
 
-        yield await self._gate.pass_through(self._call("list versions", prefix), work)
+        yield await self._gate.pass_through(self._look("list versions", prefix), work)
 
     async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
         return await self._each(versions, self._delete_version)
 
     async def _delete_version(self, version: tuple[str, str]) -> DeleteReport:
         key, name = version
-        call = Call("delete version", self._place, key, True, "", name)
+        call = self._change("delete version", key, name=name)
 
         async def work() -> DeleteReport:
             before = [v.version async for page in self.explored.list_versions(key) for v in page]
