@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(CURDIR)/.dagster
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup capture test check dev lock clean
+.PHONY: help setup capture test test-s3 fault bench check dev lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -20,6 +20,16 @@ capture: setup ## capture the example scenarios through Dagster into ./.storage_
 
 test: setup ## all tests but the groups that need servers of their own
 	@$(PYTHON) -m pytest -n 2 -m "not s3 and not distributed"
+
+test-s3: setup ## storage on a real S3 server: Ceph's radosgw from Debian packages
+	@python3 .ci/setup ceph
+	@$(PYTHON) -m pytest -m s3
+
+fault: setup ## kills, faults and models at full length
+	@CHECKPOINT_FAULT_SCALE=full $(PYTHON) -m pytest -n 2 --timeout 3600 -m "fault and not s3"
+
+bench: setup ## benchmarks, side by side
+	@$(PYTHON) bench/storage.py
 
 check: setup ## format, lint, types, import layers, spelling
 	@.venv/bin/ruff format --check .

@@ -165,8 +165,10 @@ def dev(port: int) -> None:
 
 def _dagster_dev(port: int) -> int:
     """Run ``dagster dev`` until it ends, or this process is told to end."""
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
+    # SIGINT too: what a script starts in the background begins deaf to it, and so would Dagster.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if ending is not signal.SIGHUP or signal.getsignal(ending) is not signal.SIG_IGN:  # nohup
+            signal.signal(ending, signal.default_int_handler)
     command = [sys.executable, "-m", "dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     workspace = Path("workspace.yaml")
     source = ["-w", str(workspace)] if workspace.exists() else ["-m", DEFINITIONS]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import threading
 from collections import OrderedDict
 from collections.abc import Generator
@@ -208,7 +209,14 @@ class Folders:
 
 
 def _step_into(descriptor: int, part: str) -> int:
-    child = os.open(part, _OPEN, dir_fd=descriptor)
+    """The folder below. Raises ``FileNotFoundError`` where there is none, or a file."""
+    try:
+        child = os.open(part, _OPEN, dir_fd=descriptor)
+    except NotADirectoryError as error:
+        status = os.stat(part, dir_fd=descriptor, follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part) from error
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), part) from error
     os.close(descriptor)
     return child
 

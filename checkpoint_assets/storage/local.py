@@ -270,8 +270,8 @@ class LocalStore(Store):
                         self._versions.retire(folder, name, key, now_ns)
                     else:
                         os.unlink(name, dir_fd=folder)
-                except FileNotFoundError:
-                    pass
+                except (FileNotFoundError, IsADirectoryError):
+                    pass  # a folder of that name is no object
                 except OSError as error:
                     failed[key] = local_error(error, key)
                 del names[name]

@@ -12,7 +12,7 @@ from checkpoint_assets.storage.local_errors import translated
 from checkpoint_assets.storage.store import ObjectInfo, Page
 
 PAGE = 1000
-_GONE = (FileNotFoundError, NotADirectoryError)
+_GONE = FileNotFoundError
 
 
 def list_pages(

@@ -150,7 +150,8 @@ class ManagerBase:
         if self._capabilities is None:
             found = await find_capabilities(self._store, self._clock)
             bucket = innermost(self._store)
-            if found.create_only is False and self._racy_creates and isinstance(bucket, S3Store):
+            emulated = found.versions or self._racy_creates
+            if found.create_only is False and emulated and isinstance(bucket, S3Store):
                 logger.warning("%s does not honour create-only writes: looking first", self.url)
                 bucket.looks_before_creating = True
             self._capabilities = found
@@ -170,7 +171,8 @@ class ManagerBase:
     async def _may_create(self) -> None:
         """Raises ``NotSupported`` where two writers of one step would not be told."""
         found = await self._able()
-        if not self._racy_creates:
+        # With versions the loser of two can still be told, see S3Store.
+        if not (self._racy_creates or found.versions):
             found.require("create_only", "storing a step once")
 
     async def close(self) -> None:

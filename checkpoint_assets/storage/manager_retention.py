@@ -63,6 +63,7 @@ class RetentionMethods(ManagerBase):
         """A step that was deleted is there again. Raises ``NotFound`` once it was swept."""
         session, step = parse_session_id(session_id), parse_step_id(step_id)
         self._buried.forget(session)
+        (await self._able()).require("if_match", "restoring a step")
         if await tombstones.restore(self._store, session, step) is None:
             raise NotFound(f"step {session}/{step} was not deleted", session_id=session)
 
@@ -74,9 +75,13 @@ class RetentionMethods(ManagerBase):
         """
         session = parse_session_id(session_id)
         self._buried.forget(session)
-        restored = await tombstones.restore(self._store, session, None)
+        restored: list[str] | None = None
+        # A tombstone is claimed with if-match; the versions of a store do without.
+        if (await self._able()).if_match is not False:
+            restored = await tombstones.restore(self._store, session, None)
         if restored is None and await self._store.keeps_versions():
             restored = await undelete_session(self._store, session)
+            await sweeping.remove_tombstones(self._store, session, None)
         if not restored:
             raise NotFound(
                 f"there is nothing of session {session} to restore",

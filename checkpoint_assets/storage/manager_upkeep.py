@@ -84,9 +84,10 @@ class UpkeepMethods(ManagerBase):
         """
         if not isinstance(self._store, SpoolingStore):
             return DrainReport()
-        if not self._racy_creates and self._store.spool.may_hold(""):
+        if self._store.spool.may_hold(""):
             with suppress(StoreUnavailable):  # the drain will tell
-                (await self.get_capabilities()).require("create_only", "draining the spool")
+                await self.get_capabilities()
+            await self._may_create()
         return await drain_spool(self._store, limit=limit, retry_dead=retry_dead, clock=self._clock)
 
     async def read_object(self, key: str) -> StoredObject:

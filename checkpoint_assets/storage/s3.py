@@ -103,9 +103,7 @@ class S3Store(Store):
         if_match: str | None = None,
     ) -> ObjectInfo:
         if create and not if_match and self.looks_before_creating:
-            if await self._exists(key):
-                raise Conflict(f"{key} exists", key=key)
-            create = False
+            return await self._create_looking(key, data, media_type, sha256)
         if len(data) > THRESHOLD and (self.multipart_conditions or (not create and not if_match)):
             return await self._put_in_parts(key, data, media_type, sha256, create, if_match)
         client = self._clients.ready or await self._data()
@@ -126,11 +124,34 @@ class S3Store(Store):
         etag, version = result["e_tag"], result["version"]
         return ObjectInfo(key, len(data), self._clock.now(), etag, version, media_type, sha256)
 
-    async def _exists(self, key: str) -> bool:
+    async def _create_looking(
+        self, key: str, data: bytes, media_type: str, sha256: str
+    ) -> ObjectInfo:
+        """Create-only for a server that does not honour it.
+
+        Where versions are kept, of two writers that did not see each other the later one finds
+        the other's version below its own, takes its own back, and loses.
+        """
         try:
             await self.stat(key)
         except NotFound:
-            return False
+            pass
+        else:
+            raise Conflict(f"{key} exists", key=key)
+        info = await self.put(key, data, media_type=media_type, sha256=sha256, create=False)
+        if info.version is not None and not await self._is_first(key, info.version):
+            await self.delete_versions([(key, info.version)])
+            raise Conflict(f"{key} was written by somebody else at the same time", key=key)
+        return info
+
+    async def _is_first(self, key: str, version: str) -> bool:
+        """Whether no version lies between this one and the last time that the key was deleted."""
+        seen = False
+        async for page in self.list_versions(key):
+            for found in page:
+                if found.key == key and seen:
+                    return found.deleted
+                seen = seen or (found.key == key and found.version == version)
         return True
 
     async def _put_in_parts(
@@ -221,8 +242,12 @@ class S3Store(Store):
                 stream = obstore.list(client, prefix or None, offset=after, chunk_size=PAGE)
                 async for chunk in stream:
                     objects = [_listed(cast("Any", meta)) for meta in chunk]
-                    after = objects[-1].key
-                    yield Page(objects)
+                    if after is not None and objects[0].key <= after:
+                        # obstore takes the last slash off, and so begins too early.
+                        objects = [info for info in objects if info.key > after]
+                    if objects:
+                        after = objects[-1].key
+                        yield Page(objects)
                 return
             except InvalidPathError:
                 pass  # obstore cannot say a foreign key such as "a/../b"; boto3 goes on from here

@@ -31,8 +31,8 @@ from checkpoint_assets.storage.spool_closing import GRACE, SpoolClosing
 from checkpoint_assets.storage.spool_dead import revive
 from checkpoint_assets.storage.spool_plan import WaitingStep, oldest_first, waiting_in
 from checkpoint_assets.storage.spool_report import DrainLedger, DrainReport
-from checkpoint_assets.storage.spool_upload import Sent, SpoolUpload, Uploaded
-from checkpoint_assets.storage.spool_verification import unverified
+from checkpoint_assets.storage.spool_upload import SpoolUpload, Uploaded
+from checkpoint_assets.storage.spool_verification import Sent, unverified
 from checkpoint_assets.storage.spooling import SpoolingStore
 from checkpoint_assets.storage.store import ObjectInfo, Store
 from checkpoint_assets.storage.tombstones import tombstones

@@ -18,20 +18,11 @@ from checkpoint_assets.storage.media import JSON
 from checkpoint_assets.storage.reading import Commit, listed_key
 from checkpoint_assets.storage.spool import Spool
 from checkpoint_assets.storage.spool_plan import WaitingStep
+from checkpoint_assets.storage.spool_verification import Sent, problem
 from checkpoint_assets.storage.store import ObjectInfo, Store
 
 # Members of a commit record that differ when the same step is committed in another place.
 _PER_ATTEMPT = ("committed_at", "timings")
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """An object that was written, or was there. ``md5`` is what most servers make its etag of."""
-
-    key: str
-    size: int
-    sha256: str
-    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +77,10 @@ class SpoolUpload:
                 data = await self._spool.pending.get(key)
             except NotFound:
                 # An earlier drain was cut short after it had removed this file.
-                return Sent(key, described.size, described.sha256), described.version
+                sent = Sent(key, described.size, described.sha256)
+                if why := await problem(self._store, sent):
+                    raise IntegrityError(f"gone from the spool, and {why}", key=key) from None
+                return sent, described.version
             sha256, md5 = await _digests(data)
             if len(data) != described.size or sha256 != described.sha256:
                 raise IntegrityError(f"{key} in the spool is not what was committed", key=key)

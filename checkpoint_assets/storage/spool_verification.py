@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.storage.hashing import digest
-from checkpoint_assets.storage.spool_upload import Sent
 from checkpoint_assets.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An object that was written, or was there. ``md5`` is what most servers make its etag of."""
+
+    key: str
+    size: int
+    sha256: str
+    md5: str | None = None
 
 
 async def unverified(store: Store, sent: Sequence[Sent], *, concurrency: int) -> dict[str, str]:
@@ -27,7 +37,7 @@ async def unverified(store: Store, sent: Sequence[Sent], *, concurrency: int) ->
 
     async def check(one: Sent) -> str | None:
         async with gate:
-            return await _problem(store, one)
+            return await problem(store, one)
 
     problems = await asyncio.gather(*map(check, expected.values()))
     return {key: why for key, why in zip(expected, problems, strict=True) if why is not None}
@@ -49,7 +59,8 @@ async def _listed(store: Store, prefix: str, expected: dict[str, Sent]) -> list[
     return found
 
 
-async def _problem(store: Store, one: Sent) -> str | None:
+async def problem(store: Store, one: Sent) -> str | None:
+    """What is wrong with one object in the store; ``None`` if it is what was sent."""
     try:
         info = await store.stat(one.key)
         found = info.sha256 or await digest(await store.get(one.key))

@@ -48,7 +48,7 @@ class SpoolSite:
         }
         return StorageManager(url, **given)
 
-    def keys(self) -> list[str]:
+    def stored(self) -> list[str]:
         """The keys of all sessions in the bucket, in order."""
         return sorted(key for key in self.server.objects(BUCKET) if key[0] != "_")
 

@@ -34,7 +34,7 @@ async def test_step_is_spooled_while_nobody_answers(spool_site: SpoolSite) -> No
         paths = await store_step(manager)
     assert paths["html_path"] == "s3://checkpoints/s1/0001-goto.html"
     assert await manager.spooled_sessions() == ["s1"]
-    assert spool_site.keys() == []
+    assert spool_site.stored() == []
     await manager.close()
 
 
@@ -105,14 +105,13 @@ async def test_step_that_an_outage_cuts_short_is_whole_in_the_spool(
     spool_site.server.clear_faults()
     report = await manager.drain_spool()
     assert (report.steps, report.dead, report.failed) == (1, [], {})
-    assert len(spool_site.keys()) == 4
+    assert len(spool_site.stored()) == 4
     await assert_whole(spool_site.manager(), "s1", "0001-goto")
 
 
 async def test_outage_is_warned_of_once(
     spool_site: SpoolSite, caplog: pytest.LogCaptureFixture
 ) -> None:
-    manager = spool_site.manager(retry=None)
     with spool_site.server.away(), caplog.at_level(logging.INFO, "checkpoint_assets"):
         manager = spool_site.manager()
         for step_id in step_ids(5):
@@ -185,7 +184,7 @@ async def test_probe_ends_the_outage(spool_site: SpoolSite) -> None:
     await store_step(manager, "s1", "0003-goto")
     await until(lambda: spooling(manager).outage.since is None)
     await store_step(manager, "s1", "0004-goto")
-    assert [key for key in spool_site.keys() if key.endswith("html")] == ["s1/0004-goto.html"]
+    assert [key for key in spool_site.stored() if key.endswith("html")] == ["s1/0004-goto.html"]
     assert "recovered" in [str(event.kind) for event in spool_site.events]
 
 
@@ -230,7 +229,7 @@ async def test_less_than_the_floor_is_storage_full(spool_site: SpoolSite) -> Non
         await store_step(manager)
     assert not spool_site.spool_path.exists()
     await store_step(spool_site.manager())
-    assert len(spool_site.keys()) == 4
+    assert len(spool_site.stored()) == 4
 
 
 async def test_session_begins_and_ends_in_the_spool(spool_site: SpoolSite) -> None:
@@ -240,7 +239,7 @@ async def test_session_begins_and_ends_in_the_spool(spool_site: SpoolSite) -> No
         manifest = await manager.get_manifest("s1")
     assert manifest.state is SessionState.COMPLETE
     assert manifest.steps == step_ids(3)
-    assert spool_site.keys() == []
+    assert spool_site.stored() == []
     await manager.close()
 
 
@@ -252,9 +251,9 @@ async def test_manifest_waits_behind_its_steps(spool_site: SpoolSite) -> None:
     await store_step(other, "s1", "0002-goto")
     manifest = await other.close_session("s1")
     assert manifest.steps == step_ids(2)
-    assert "s1/session.json" not in spool_site.keys()
+    assert "s1/session.json" not in spool_site.stored()
     await other.drain_spool()
-    assert "s1/session.json" in spool_site.keys()
+    assert "s1/session.json" in spool_site.stored()
 
 
 async def test_same_step_again_is_a_success_and_another_a_conflict(spool_site: SpoolSite) -> None:
@@ -325,7 +324,7 @@ async def test_two_buckets_and_two_prefixes_never_share_a_spool(spool_site: Spoo
     for number, manager in enumerate(managers):
         assert await manager.spooled_sessions() == [f"s{number}"]
         assert (await manager.drain_spool()).steps == 1
-    assert [key for key in spool_site.server.objects("other") if key[0] != "_"][0][:3] == "s3/"
+    assert "s3/0001-goto.html" in spool_site.server.objects("other")
 
 
 async def test_spool_is_the_owners_alone(spool_site: SpoolSite) -> None:

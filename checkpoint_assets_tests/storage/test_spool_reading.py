@@ -149,7 +149,7 @@ async def test_deleted_step_leaves_the_spool_and_is_not_drained(spool_site: Spoo
     assert await manager.list_steps_for_session("s1") == ["0002-goto"]
     await manager.drain_spool()
     assert await manager.list_steps_for_session("s1") == ["0002-goto"]
-    assert not [key for key in spool_site.keys() if "0001" in key]
+    assert not [key for key in spool_site.stored() if "0001" in key]
 
 
 async def test_deleted_session_leaves_the_spool(spool_site: SpoolSite) -> None:
@@ -158,7 +158,7 @@ async def test_deleted_session_leaves_the_spool(spool_site: SpoolSite) -> None:
     await manager.delete_session("s1", permanent=True)
     assert await manager.spooled_sessions() == []
     await manager.drain_spool()
-    assert spool_site.keys() == []
+    assert spool_site.stored() == []
 
 
 async def test_spooled_step_that_was_deleted_can_be_restored(spool_site: SpoolSite) -> None:
@@ -169,7 +169,7 @@ async def test_spooled_step_that_was_deleted_can_be_restored(spool_site: SpoolSi
         await manager.retrieve_step_data("s1", "0001-goto")
     spool_site.clock.advance(timedelta(days=3))
     await manager.drain_spool()
-    assert [key for key in spool_site.keys() if "0001" in key] == []
+    assert [key for key in spool_site.stored() if "0001" in key] == []
     await manager.restore_step("s1", "0001-goto")
     await assert_whole(manager, "s1", "0001-goto")
     await manager.drain_spool()
@@ -211,7 +211,7 @@ async def test_deleting_a_session_removes_what_is_dead_of_it(spool_site: SpoolSi
     assert len((await manager.drain_spool()).dead) == 1
     await manager.delete_session("s1", permanent=True)
     assert manager.get_storage_info()["spool"]["dead"] == 0
-    assert [path for path in spool_site.spool_path.rglob("*.html")] == []
+    assert list(spool_site.spool_path.rglob("*.html")) == []
 
 
 @pytest.mark.parametrize("layout", ["flat", "nested"])

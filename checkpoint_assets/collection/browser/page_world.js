@@ -6,6 +6,8 @@
     const late = setTimeout(resolve, 200);
     requestAnimationFrame(() => { clearTimeout(late); resolve(); });
   });
+  // Named elements of the page stand before the document's properties, not before its prototype's.
+  const fonts = Object.getOwnPropertyDescriptor(Document.prototype, "fonts").get;
   const everything = { subtree: true, childList: true, attributes: true, characterData: true };
 
   let counter = null;
@@ -23,8 +25,8 @@
         last = performance.now();
       });
       observer.observe(document, everything);
-      const busy = () => document.fonts.status === "loading" ||
-        document.getAnimations().some((animation) => animation.playState === "running" &&
+      const busy = () => fonts.call(document).status === "loading" ||
+        Document.prototype.getAnimations.call(document).some((animation) => animation.playState === "running" &&
           Number.isFinite(animation.effect ? animation.effect.getComputedTiming().endTime : 0));
       try {
         for (;;) {
@@ -45,9 +47,10 @@
       counter.observe(document, everything);
       return snapshot({ ...options, closedRoots: new Map() });
     },
-    // How many changes there were since the last capture; ends the counting.
+    // How many changes there were since the last capture; ends the counting. Nobody knows (null) if
+    // the page that was captured has given way to this one.
     mutationsSince() {
-      if (!counter) return 0;
+      if (!counter) return null;
       mutations += counter.takeRecords().length;
       counter.disconnect();
       counter = null;

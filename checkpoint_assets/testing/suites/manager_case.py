@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 
+from checkpoint_assets.model.clock import system_clock
 from checkpoint_assets.model.errors import NotFound
 from checkpoint_assets.storage.capabilities import RESULT_KEY
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.testing.suites.store_case import StoreCase, listed, put
+
+T = TypeVar("T")
 
 HTML = "<!doctype html><title>Grüße</title><p>\u2028 \U0001f600</p>"
 SCREENSHOT = b"RIFF\x24\x00\x00\x00WEBPVP8L" + bytes(range(256))
@@ -77,6 +81,19 @@ async def store_steps(manager: StorageManager, session_id: str, step_ids: Sequen
 async def overwrite(store: Store, key: str, data: bytes) -> None:
     """Put other bytes under a key, as a failing disk would."""
     await put(store, key, data, create=False)
+
+
+async def eventually(ask: Callable[[], Awaitable[T]], accepted: Callable[[T], bool]) -> T:
+    """The first answer that is accepted, or the last one before the deadline.
+
+    Servers tell the time in whole seconds: what is due now may be due for them a second later.
+    """
+    deadline = system_clock.monotonic() + 5
+    while True:
+        answer = await ask()
+        if accepted(answer) or system_clock.monotonic() > deadline:
+            return answer
+        await asyncio.sleep(0.1)
 
 
 async def keys_of(store: Store, prefix: str = "") -> list[str]:

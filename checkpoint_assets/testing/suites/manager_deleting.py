@@ -18,6 +18,7 @@ from checkpoint_assets.testing.suites.manager_case import (
     SCREENSHOT,
     ManagerCase,
     contents,
+    eventually,
     keys_of,
     store_step,
     store_steps,
@@ -98,7 +99,7 @@ class ManagerDeletingTests(ManagerCase):
         deleting = self.make_manager(recording, grace=timedelta())
         await deleting.delete_step("s1", "0001", permanent=permanent)
         await deleting.delete_session("s1", permanent=permanent)
-        await deleting.sweep()
+        await eventually(deleting.sweep, lambda report: permanent or not report.waiting)
         deleted = recording.keys("delete")
         for step_id in ("0001", "0002"):
             record = deleted.index(f"s1/{step_id}.metadata.json")
@@ -170,7 +171,10 @@ class ManagerDeletingTests(ManagerCase):
         await store_step(manager, "s2", "0001")
         await manager.delete_step("s1", "0001")
         await manager.delete_session("s2")
-        assert sorted((await manager.sweep(dry_run=True)).swept) == ["s1/0001", "s2"]
+        planned = await eventually(
+            lambda: manager.sweep(dry_run=True), lambda report: not report.waiting
+        )
+        assert sorted(planned.swept) == ["s1/0001", "s2"]
         assert len(await keys_of(store, "s2/")) == 3
         report = await manager.sweep()
         assert (sorted(report.swept), report.failed) == (["s1/0001", "s2"], {})

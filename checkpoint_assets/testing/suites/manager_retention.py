@@ -14,6 +14,7 @@ from checkpoint_assets.storage.store import Store
 from checkpoint_assets.testing.suites.manager_case import (
     ManagerCase,
     contents,
+    eventually,
     keys_of,
     store_step,
     store_steps,
@@ -161,6 +162,7 @@ class RetentionTests(ManagerCase):
         before = await contents(store)
         await manager.delete_session("s1")
         await manager.pin("s1", "kept")
-        assert (await manager.sweep()).pinned == ["s1"]
+        report = await eventually(manager.sweep, lambda report: not report.waiting)
+        assert (report.swept, report.pinned) == ([], ["s1"])
         await manager.restore_session("s1")
         assert await contents(store) == before

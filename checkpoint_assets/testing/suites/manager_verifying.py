@@ -16,6 +16,7 @@ from checkpoint_assets.testing.suites.manager_case import (
     HTML,
     ManagerCase,
     contents,
+    eventually,
     keys_of,
     overwrite,
     store_step,
@@ -98,7 +99,9 @@ class VerifyingTests(ManagerCase):
         do, kind, key = DAMAGES[damage]
         await do(store)
         before = await contents(store)
-        report = await check(manager, session_id)
+        report = await eventually(
+            lambda: check(manager, session_id), lambda report: bool(report.findings)
+        )
         assert (kind, key) in [(finding.kind, finding.key) for finding in report.findings]
         assert all(finding.session_id == "s1" for finding in report.findings)
         assert report.ok == (damage == "foreign")
