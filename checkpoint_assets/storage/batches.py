@@ -150,7 +150,8 @@ async def retrieve_all(
         try:
             return Retrieved(session_id, step_id, await retrieve(session_id, step_id))
         except CheckpointError as error:
-            return Retrieved[R](session_id, step_id, None, error)
+            failed: Retrieved[R] = Retrieved(session_id, step_id, None, error)
+            return failed
 
     try:
         async for session_id, step_id in source:

@@ -49,6 +49,8 @@ logger = logging.getLogger(__name__)
 State = Literal["buried", "restoring", "sweeping"]
 _AT_ONCE = 32
 _ATTEMPTS = 5
+# S3 tells the time of one object in whole seconds, and that of a listed one in milliseconds.
+_RESOLUTION = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,8 @@ async def claim_for_sweep(store: Store, tombstone: Tombstone, info: ObjectInfo) 
         return None
     if tombstone.state == "sweeping":
         return tombstone
-    claimed = replace(tombstone, state="sweeping", until=isoformat(info.modified))
+    until = isoformat(info.modified + _RESOLUTION)
+    claimed = replace(tombstone, state="sweeping", until=until)
     try:
         info = await _write(store, claimed, info)
     except Conflict:

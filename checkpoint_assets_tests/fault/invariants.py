@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.model.records import CommitRecord
 from checkpoint_assets.storage.commit import parse_record
 from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.keys import LAYOUTS, artifact_key, session_prefix
@@ -67,21 +69,32 @@ def _assert_step(step: Step, found: Content | None, ledger: Ledger) -> None:
 
 
 async def _assert_restorable(storage: StorageManager, step: Step) -> None:
-    """The step was only deleted: a tombstone has its record, and its files are there."""
+    """The step was only deleted: its files are there, and so is its record, or a tombstone's."""
     session_id, step_id = SessionId(step[0]), StepId(step[1])
+    for record in await _records(storage, session_id, step_id):
+        try:
+            for artifact in record.artifacts.values():
+                file = session_prefix(session_id) + artifact.name
+                assert sha256_hex(await storage.store.get(file)) == artifact.sha256
+        except NotFound as error:
+            raise AssertionError(f"I2: {step} was deleted, and {error.key} is gone") from error
+        return
+    raise AssertionError(f"I2: {step} was deleted and cannot be restored")
+
+
+async def _records(
+    storage: StorageManager, session_id: SessionId, step_id: StepId
+) -> list[CommitRecord]:
+    keys = [artifact_key(session_id, step_id, Artifact.METADATA, layout) for layout in LAYOUTS]
+    found: dict[str, bytes] = {}
     for buried in (step_id, None):
         present = await read_tombstone(storage.store, session_id, buried)
-        if present is None or present[0].state == "sweeping":
-            continue
-        for layout in LAYOUTS:
-            key = artifact_key(session_id, step_id, Artifact.METADATA, layout)
-            if key in present[0].records:
-                record = parse_record(present[0].records[key], key)
-                for artifact in record.artifacts.values():
-                    file = session_prefix(session_id) + artifact.name
-                    assert sha256_hex(await storage.store.get(file)) == artifact.sha256
-                return
-    raise AssertionError(f"I2: {step} was deleted and cannot be restored")
+        if present is not None:
+            found |= {key: data for key, data in present[0].records.items() if key in keys}
+    for key in keys:
+        with suppress(NotFound):
+            found[key] = await storage.store.get(key)
+    return [parse_record(data, key) for key, data in found.items()]
 
 
 async def _assert_untouched(storage: StorageManager, ledger: Ledger) -> None:

@@ -113,7 +113,9 @@ class StepRunner:
             timeout=timeout,
             resolver=resolver,
         )
-        capture = PageCapture(cdp, world, deadline=settings.timeouts.capture)
+        # Asked of the empty page that a new one is: no script of a site has a say in it.
+        scale = await within(seconds, page.evaluate("devicePixelRatio"), "asking for the scale")
+        capture = PageCapture(cdp, world, deadline=settings.timeouts.capture, scale=float(scale))
         return cls(page, world, actions, capture, settings, redactor, encoders, clock, proxy)
 
     async def run(

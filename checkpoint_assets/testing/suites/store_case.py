@@ -121,7 +121,7 @@ async def in_threads(count: int, work: Callable[[int], Awaitable[T]]) -> list[T]
 
 async def probe(store: Store) -> StoreCapabilities:
     """Find out what the store can do. Leaves it as it was."""
-    keys = ["probe/object", "probe/OBJECT"]
+    keys = ["_probe/object", "_probe/OBJECT"]
     info = await put(store, keys[0], b"1", create=False)
     stat = await store.stat(keys[0])
     try:

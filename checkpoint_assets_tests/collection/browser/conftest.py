@@ -21,6 +21,7 @@ class Tab:
     cdp: CDPSession
     world: IsolatedWorld
     pages: Pages
+    scale: float
 
     async def show(self, html: str | bytes) -> None:
         """Serve the page and open it."""
@@ -32,7 +33,9 @@ class Tab:
 
     async def capture(self, *, deadline: float = 10, **options: Any) -> Observation:
         """The page as it is now."""
-        return await PageCapture(self.cdp, self.world, deadline=deadline).capture(**options)
+        scale = self.scale
+        capture = PageCapture(self.cdp, self.world, deadline=deadline, scale=scale)
+        return await capture.capture(**options)
 
 
 NewTab = Callable[..., Awaitable[Tab]]
@@ -50,7 +53,7 @@ async def new_tab(browser: LocalChromium, pages: Pages) -> AsyncIterator[NewTab]
         contexts.append(context)
         page = await context.new_page()
         cdp = await context.new_cdp_session(page)
-        return Tab(page, cdp, IsolatedWorld(cdp), pages)
+        return Tab(page, cdp, IsolatedWorld(cdp), pages, options.get("device_scale_factor", 1))
 
     yield make
     for context in contexts:

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.async_api import Page
 
 from checkpoint_assets.collection.browser.page_capture import Observation
-from checkpoint_assets.collection.browser.screenshot import MAX_SIDE
+from checkpoint_assets.collection.browser.screenshot import MAX_SIDE, encode_screenshot
 from checkpoint_assets.model.errors import BrowserCrashed, CaptureTimeout
 from checkpoint_assets.testing.demo_shop_site import DemoShop
 from checkpoint_assets.testing.web_server import Response
@@ -364,10 +364,11 @@ async def test_nothing_of_a_stored_page_runs(tab: Tab, reopen: Reopen):
         f"<iframe src='{inner}'></iframe><iframe srcdoc='<script>parent.ran = 1</script>'></iframe>"
         "<iframe src='javascript:parent.ran = 1'></iframe>"
         "<script>odd.setAttribute('href', 'ja\\nva\\tscript:ran = 1')</script>"
-        "<form action='javascript:ran = 1'><button formaction='javascript:ran = 1'>b</button>"
+        "<form action='javascript:ran = 1'><button formaction='javascript:ran = 1'></button>"
     )
     page = await reopen(await tab.capture(screenshot=False), scripts=True)
-    for selector in ("p", "a >> nth=0", "a >> nth=1", "button"):
+    assert await page.locator("[action], [formaction]").count() == 0
+    for selector in ("p", "a >> nth=0", "a >> nth=1"):
         await page.locator(selector).first.click(no_wait_after=True)
     await page.wait_for_timeout(50)
     assert await page.evaluate("window.ran") is None
@@ -380,7 +381,7 @@ async def test_nothing_of_a_stored_page_runs(tab: Tab, reopen: Reopen):
         "const s = document.createElement('style'); s.textContent = BREAK('style')",
         "const s = document.createElement('script'); s.type = 'x'; s.textContent = BREAK('script')",
         "const s = document.createElement('script'); s.type = 'x';"
-        "s.textContent = '<!--<script>'; after = BREAK('script')",
+        "s.textContent = '\\x3c!--\\x3cscript>'; after = BREAK('script')",
         "const s = document.createComment('x--><img src=x onerror=ran=1>')",
         "const s = document.createComment('x--!><img src=x onerror=ran=1>')",
         "const s = document.createComment('><img src=x onerror=ran=1>')",
@@ -417,17 +418,14 @@ async def test_no_text_of_the_page_breaks_out_of_its_place(tab: Tab, reopen: Reo
     assert await page.evaluate("document.querySelectorAll('*').length") - live in (0, 1)
 
 
-async def test_a_stored_page_leads_nowhere_by_itself(tab: Tab, reopen: Reopen):
-    other = tab.pages.add("<p>elsewhere")
-    await tab.show(
-        "<head></head><script>const m = document.createElement('meta'); m.httpEquiv = 'refresh';"
-        f"m.content = '3600'; document.head.append(m); m.content = '0;url={other}'</script><p>here"
+async def test_a_stored_page_neither_leads_away_nor_forbids_what_is_in_it(kept: Any):
+    page = await kept(
+        "<meta http-equiv=Refresh content='3600;url=/elsewhere'>"
+        "<meta http-equiv=content-security-policy content=\"default-src 'none'\">"
+        "<meta http-equiv=content-language content=de>"
     )
-    observation = await tab.capture(screenshot=False)
-    page = await reopen(observation)
-    await page.wait_for_timeout(200)
-    assert page.url == observation.facts["url"]
-    assert await page.inner_text("p") == "here"
+    assert await page.locator("meta[http-equiv]").get_attribute("content") == "de"
+    assert await page.locator("meta[data-checkpoint-http-equiv]").count() == 2
 
 
 # Pages that are against it, or in the way
@@ -500,9 +498,11 @@ async def test_form_fields_named_like_properties_hide_nothing(tab: Tab, reopen: 
     await tab.show(f"<body><form class=f>{fields}<b>inside</b></form><p>after</p>")
     observation = await tab.capture(screenshot=False)
     page = await reopen(observation)
-    assert await page.locator("form.f > input").count() == len(names)
-    assert await page.locator("form.f > b").inner_text() == "inside"
-    assert await page.inner_text("p") == "after"
+    # Playwright's own selectors stumble over such a form.
+    count = "document.querySelectorAll('form.f > input').length"
+    assert await page.evaluate(count) == len(names)
+    assert await page.evaluate("document.querySelector('form.f > b').textContent") == "inside"
+    assert await page.evaluate("document.querySelector('p').textContent") == "after"
 
 
 async def test_elements_named_like_properties_of_the_document_hide_nothing(tab: Tab):
@@ -523,6 +523,7 @@ async def test_elements_named_like_properties_of_the_document_hide_nothing(tab: 
 
 WATCH = """
 window.noticed = [];
+window.state = window.changedPrototypes = null;
 for (const root of [document, ...[...document.querySelectorAll("*")].map(e => e.shadowRoot)]) {
   if (root) new MutationObserver(records => noticed.push(...records.map(each => each.type)))
     .observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
@@ -564,7 +565,9 @@ async def test_the_page_notices_nothing(tab: Tab, full_page: bool):
     for _ in range(2):
         await tab.capture(full_page=full_page)
     await tab.page.evaluate("new Promise(resolve => requestAnimationFrame(resolve))")
-    assert await tab.page.evaluate("noticed") == []
+    noticed = set(await tab.page.evaluate("noticed"))
+    # Chromium paints what is outside of the window by making the window larger for a moment.
+    assert noticed == set() if not full_page else noticed <= {"resize"}
     assert await tab.page.evaluate("state()") == before
     assert await tab.page.evaluate("changedPrototypes()") == 0
 
@@ -614,12 +617,23 @@ def size_of(png: bytes) -> tuple[int, int]:
 PNG = (lambda out: (Image.new("RGB", (4, 4), "red").save(out, "PNG"), out.getvalue())[1])(BytesIO())
 
 
-async def test_the_picture_is_that_of_the_viewport(tab: Tab):
-    await tab.show("<body style='background: rgb(1, 2, 3)'><p style='height: 3000px'>")
-    observation = await tab.capture()
+@pytest.mark.parametrize("scale", [1, 2, 3])
+@pytest.mark.parametrize("full_page", [False, True])
+async def test_the_picture_has_the_pixels_of_the_device(
+    new_tab: NewTab, scale: int, full_page: bool
+):
+    tab = await new_tab(device_scale_factor=scale)
+    await tab.show(
+        "<body style='margin: 0'><div style='height: 700px'></div><div style='height: 200px;"
+        " background: rgb(1, 2, 3)'></div><script>scrollTo(0, 300)</script>"
+    )
+    observation = await tab.capture(full_page=full_page)
     image = Image.open(BytesIO(observation.png)).convert("RGB")
-    assert image.size == (800, 600)
-    assert image.getpixel((400, 300)) == (1, 2, 3)
+    assert image.size == (800 * scale, (900 if full_page else 600) * scale)
+    top = 700 if full_page else 400
+    assert image.getpixel((0, top * scale)) == (1, 2, 3)
+    assert image.getpixel((0, top * scale - 1)) == (255, 255, 255)
+    assert observation.scale == scale
 
 
 async def test_without_a_screenshot_there_is_none(tab: Tab):
@@ -640,13 +654,13 @@ async def test_a_full_page_is_as_high_as_the_page(tab: Tab):
     assert await tab.page.evaluate("scrollY") == 500
 
 
-@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("scale", [1, 2, 2.625])
 async def test_a_page_that_is_too_high_is_cut_and_said_to_be(new_tab: NewTab, scale: int):
     tab = await new_tab(device_scale_factor=scale, viewport={"width": 60, "height": 60})
     await tab.show("<body style='margin: 0'><div style='height: 40000px'></div>")
     observation = await tab.capture(full_page=True)
     width, height = size_of(observation.png)
-    assert width == 60 * scale
+    assert width == pytest.approx(60 * scale, abs=1)
     assert MAX_SIDE - scale < height <= MAX_SIDE
     assert observation.facts["clipped"] is True
 
@@ -738,16 +752,20 @@ async def test_private_parts_in_frames_and_shadow_roots_are_masked_where_they_ar
 
 
 @pytest.mark.parametrize("where", ["left: 50px; top: 1500px", "position: fixed; left: 50px; bottom: 30px"])
-@pytest.mark.parametrize("scroll", [0, 400])
-async def test_masks_of_a_full_page_are_where_the_fields_are_painted(tab: Tab, where: str, scroll: int):
+@pytest.mark.parametrize(("full_page", "scroll"), [(True, 0), (True, 1200), (False, 1200)])
+@pytest.mark.parametrize("scale", [1, 2])
+async def test_no_pixel_of_a_private_field_is_left(
+    new_tab: NewTab, where: str, scroll: int, full_page: bool, scale: int
+):
+    tab = await new_tab(device_scale_factor=scale)
     field = "<input class=box autocomplete=cc-number value=x><p style='height: 2500px'>"
     await tab.show(PRIVATE.format(where=where, field=field) + f"<script>scrollTo(0, {scroll})</script>")
-    observation = await tab.capture(full_page=True)
-    image = Image.open(BytesIO(observation.png)).convert("RGB")
-    painted = Image.eval(image.getchannel("G"), lambda value: 255 if value == 0 else 0).getbbox()
-    assert painted is not None
-    left, top, right, bottom = painted
-    assert await masked(tab, observation, (left, top, right - left, bottom - top))
+    observation = await tab.capture(full_page=full_page)
+    red = Image.open(BytesIO(observation.png)).convert("RGB").getcolors(1 << 24)
+    stored = encode_screenshot(observation.png, observation.masks, scale=observation.scale)
+    left = Image.open(BytesIO(stored.webp)).convert("RGB").getcolors(1 << 24)
+    assert (200, 0, 0) in {colour for _, colour in red or []}
+    assert (200, 0, 0) not in {colour for _, colour in left or []}
 
 
 # Deadlines
