@@ -17,21 +17,20 @@ _MOST_ROWS = 20
 
 
 def session_metadata(storage: SyncStorageManager, manifest: SessionManifest) -> dict[str, Any]:
-    """Session id, state, steps, bytes, seconds, keys, and a thumbnail of the last picture."""
-    metadata: dict[str, Any] = {
+    """Session id, state, steps, bytes, seconds, a thumbnail of the last picture, and keys."""
+    picture = _thumbnail(storage, manifest)
+    return {
         "session_id": dg.MetadataValue.text(manifest.session_id),
         "state": dg.MetadataValue.text(str(manifest.state)),
         "steps": dg.MetadataValue.int(len(manifest.steps)),
         "bytes": dg.MetadataValue.int(manifest.bytes),
         "seconds": dg.MetadataValue.float(manifest.seconds or 0.0),
+        **({} if picture is None else {"thumbnail": picture}),
         "location": dg.MetadataValue.path(storage.session_url(manifest.session_id)),
         "keys": dg.MetadataValue.json(
             [f"{manifest.session_id}/{step_id}" for step_id in manifest.steps[:_MOST_ROWS]]
         ),
     }
-    if (picture := _thumbnail(storage, manifest)) is not None:
-        metadata["thumbnail"] = picture
-    return metadata
 
 
 def _thumbnail(

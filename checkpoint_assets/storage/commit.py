@@ -34,7 +34,11 @@ from checkpoint_assets.storage.media import JSON
 from checkpoint_assets.storage.store import ObjectInfo, Store
 
 # Members of a record that differ when the same step is committed again.
-_PER_ATTEMPT = ("committed_at", "timings")
+_PER_ATTEMPT: Any = {
+    "committed_at": True,
+    "timings": True,
+    "artifacts": {"__all__": {"version": True}},
+}
 
 
 async def put_once(
@@ -202,10 +206,13 @@ async def _write_artifacts(
 async def _same_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> CommitRecord:
     """The record that is there, if it commits what ours would."""
     theirs, ours = parse_record(await store.get(key), key), parse_record(data, key)
-    left, right = (record.model_dump(exclude=set(_PER_ATTEMPT)) for record in (theirs, ours))
-    if left != right:
+    if _content(theirs) != _content(ours):
         raise conflict
     return theirs
+
+
+def _content(record: CommitRecord) -> dict[str, Any]:
+    return record.model_dump(exclude=_PER_ATTEMPT)
 
 
 def _record(fields: dict[str, Any]) -> CommitRecord:

@@ -150,10 +150,9 @@ class ManagerBase:
         if self._capabilities is None:
             found = await find_capabilities(self._store, self._clock)
             bucket = innermost(self._store)
-            emulated = found.versions or self._racy_creates
-            if found.create_only is False and emulated and isinstance(bucket, S3Store):
-                logger.warning("%s does not honour create-only writes: looking first", self.url)
-                bucket.looks_before_creating = True
+            honoured = found.create_only is not False and found.if_match is not False
+            if not honoured and isinstance(bucket, S3Store):
+                self._check_conditions(bucket, found)
             self._capabilities = found
         return self._capabilities
 
@@ -168,12 +167,18 @@ class ManagerBase:
         except StoreUnavailable:
             return Capabilities()
 
-    async def _may_create(self) -> None:
-        """Raises ``NotSupported`` where two writers of one step would not be told."""
+    def _check_conditions(self, bucket: S3Store, found: Capabilities) -> None:
+        # With versions the loser of two can still be told; without, both may have won.
+        if found.versions or self._racy_creates:
+            logger.warning("%s does not honour conditions of writes: they are checked", self.url)
+            bucket.checks_conditions = True
+
+    async def _require(self, condition: str, promise: str) -> None:
+        """Raises ``NotSupported`` where a condition is neither honoured nor checked."""
         found = await self._able()
-        # With versions the loser of two can still be told, see S3Store.
-        if not (self._racy_creates or found.versions):
-            found.require("create_only", "storing a step once")
+        bucket = innermost(self._store)
+        if not (isinstance(bucket, S3Store) and bucket.checks_conditions):
+            found.require(condition, promise)
 
     async def close(self) -> None:
         """Let go of what is open. Nothing that was acknowledged depends on it."""

@@ -63,7 +63,7 @@ class RetentionMethods(ManagerBase):
         """A step that was deleted is there again. Raises ``NotFound`` once it was swept."""
         session, step = parse_session_id(session_id), parse_step_id(step_id)
         self._buried.forget(session)
-        (await self._able()).require("if_match", "restoring a step")
+        await self._require("if_match", "restoring a step")
         if await tombstones.restore(self._store, session, step) is None:
             raise NotFound(f"step {session}/{step} was not deleted", session_id=session)
 
@@ -75,13 +75,10 @@ class RetentionMethods(ManagerBase):
         """
         session = parse_session_id(session_id)
         self._buried.forget(session)
-        restored: list[str] | None = None
-        # A tombstone is claimed with if-match; the versions of a store do without.
-        if (await self._able()).if_match is not False:
-            restored = await tombstones.restore(self._store, session, None)
+        await self._require("if_match", "restoring a session")
+        restored = await tombstones.restore(self._store, session, None)
         if restored is None and await self._store.keeps_versions():
             restored = await undelete_session(self._store, session)
-            await sweeping.remove_tombstones(self._store, session, None)
         if not restored:
             raise NotFound(
                 f"there is nothing of session {session} to restore",
@@ -97,7 +94,7 @@ class RetentionMethods(ManagerBase):
         minutes off ours. What failed is in the report, and goes with the next sweep.
         """
         if not dry_run:
-            (await self._able()).require("if_match", "the sweep")
+            await self._require("if_match", "the sweep")
         return await sweeping.sweep(self._store, self._clock, dry_run=dry_run)
 
     async def set_expiration(

@@ -76,7 +76,7 @@ class StepMethods(ManagerBase):
         contents = step_contents(step.html_content, step.screenshot_bytes, step.action_data)
         plain = None if step.metadata is None else plain_object(step.metadata, "metadata")
         timings = None if step.timings is None else plain_object(step.timings, "timings")
-        await self._may_create()
+        await self._require("create_only", "storing a step once")
         if replace:
             await self._may_replace()
         await self._buried.refuse_if_buried(session, name)

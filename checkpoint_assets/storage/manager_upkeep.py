@@ -87,7 +87,7 @@ class UpkeepMethods(ManagerBase):
         if self._store.spool.may_hold(""):
             with suppress(StoreUnavailable):  # the drain will tell
                 await self.get_capabilities()
-            await self._may_create()
+            await self._require("create_only", "draining the spool")
         return await drain_spool(self._store, limit=limit, retry_dead=retry_dead, clock=self._clock)
 
     async def read_object(self, key: str) -> StoredObject:

@@ -28,6 +28,7 @@ from checkpoint_assets.storage.s3_clients import (
     S3ClientFactory,
     S3Clients,
 )
+from checkpoint_assets.storage.s3_conditions import put_checking
 from checkpoint_assets.storage.s3_control import S3Control
 from checkpoint_assets.storage.s3_errors import s3_error
 from checkpoint_assets.storage.s3_multipart import THRESHOLD, put_in_parts
@@ -69,8 +70,9 @@ class S3Store(Store):
         self._clock = clock
         # Set once it is known that this server keeps conditions on multipart uploads, too.
         self.multipart_conditions = False
-        # Set where the server does not honour create-only, and that was accepted.
-        self.looks_before_creating = False
+        # Set where the server does not honour conditions of writes: they are checked around the
+        # write then, see ``s3_conditions``.
+        self.checks_conditions = False
 
     @property
     def url(self) -> str:
@@ -102,8 +104,8 @@ class S3Store(Store):
         create: bool = True,
         if_match: str | None = None,
     ) -> ObjectInfo:
-        if create and not if_match and self.looks_before_creating:
-            return await self._create_looking(key, data, media_type, sha256)
+        if self.checks_conditions and (create or if_match):
+            return await put_checking(self, key, data, media_type, sha256, if_match)
         if len(data) > THRESHOLD and (self.multipart_conditions or (not create and not if_match)):
             return await self._put_in_parts(key, data, media_type, sha256, create, if_match)
         client = self._clients.ready or await self._data()
@@ -111,48 +113,42 @@ class S3Store(Store):
         disposition = content_disposition(media_type)
         if disposition:
             attributes["Content-Disposition"] = disposition
-        mode: Any = {"e_tag": if_match} if if_match else "create" if create else "overwrite"
+        if if_match:
+            return await self._put_over(client, key, data, attributes, if_match)
+        mode: Any = "create" if create else "overwrite"
+        return await self._put(client, key, data, attributes, mode)
+
+    async def _put(
+        self, client: ObstoreS3, key: str, data: bytes, attributes: dict[str, str], mode: Any
+    ) -> ObjectInfo:
         try:
             result = await obstore.put_async(
                 client, key, data, attributes=attributes, mode=mode, use_multipart=False
             )
         except Exception as error:  # obstore's errors are told apart by text, in one place
-            typed = s3_error(error, f"writing {key}", key)
-            if if_match and isinstance(typed, NotFound):
-                typed = Conflict(f"{key} is gone", key=key)
-            raise typed from error
-        etag, version = result["e_tag"], result["version"]
-        return ObjectInfo(key, len(data), self._clock.now(), etag, version, media_type, sha256)
+            raise s3_error(error, f"writing {key}", key) from error
+        return ObjectInfo(
+            key,
+            len(data),
+            self._clock.now(),
+            result["e_tag"],
+            result["version"],
+            attributes["Content-Type"],
+            attributes["sha256"],
+        )
 
-    async def _create_looking(
-        self, key: str, data: bytes, media_type: str, sha256: str
+    async def _put_over(
+        self, client: ObstoreS3, key: str, data: bytes, attributes: dict[str, str], etag: str
     ) -> ObjectInfo:
-        """Create-only for a server that does not honour it.
-
-        Where versions are kept, of two writers that did not see each other the later one finds
-        the other's version below its own, takes its own back, and loses.
-        """
         try:
-            await self.stat(key)
-        except NotFound:
-            pass
-        else:
-            raise Conflict(f"{key} exists", key=key)
-        info = await self.put(key, data, media_type=media_type, sha256=sha256, create=False)
-        if info.version is not None and not await self._is_first(key, info.version):
-            await self.delete_versions([(key, info.version)])
-            raise Conflict(f"{key} was written by somebody else at the same time", key=key)
-        return info
-
-    async def _is_first(self, key: str, version: str) -> bool:
-        """Whether no version lies between this one and the last time that the key was deleted."""
-        seen = False
-        async for page in self.list_versions(key):
-            for found in page:
-                if found.key == key and seen:
-                    return found.deleted
-                seen = seen or (found.key == key and found.version == version)
-        return True
+            return await self._put(client, key, data, attributes, {"e_tag": etag})
+        except NotFound as error:
+            raise Conflict(f"{key} is gone", key=key) from error
+        except Conflict:
+            # Some servers only know an etag without its quotes (Ceph 16).
+            if (await self.stat(key)).etag != etag:
+                raise
+            return await self._put(client, key, data, attributes, {"e_tag": etag.strip('"')})
 
     async def _put_in_parts(
         self,

@@ -44,7 +44,7 @@ def default_client_factory(region: str, endpoint_url: str | None = None) -> S3Cl
     def make() -> S3Client:
         config = Config(
             connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=REQUEST_TIMEOUT,
+            read_timeout=2 * REQUEST_TIMEOUT,
             retries={"mode": "standard", "total_max_attempts": 1},
             max_pool_connections=16,
         )

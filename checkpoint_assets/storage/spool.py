@@ -17,10 +17,10 @@ or absent, and a step is in the spool iff its commit record is.
 
 from __future__ import annotations
 
-import errno
-import os
+import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from checkpoint_assets.model.clock import Clock
@@ -30,10 +30,11 @@ from checkpoint_assets.storage.commit import put_once
 from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.keys import VIEWS, parse_derived_key, parse_session_folder
 from checkpoint_assets.storage.local import LocalStore
-from checkpoint_assets.storage.local_errors import local_error, translated
+from checkpoint_assets.storage.local_errors import translated
 from checkpoint_assets.storage.location import Location
 from checkpoint_assets.storage.media import BINARY, JSON
 from checkpoint_assets.storage.spool_backlog import Backlog, folder_backlog
+from checkpoint_assets.storage.spool_files import has_folder, read_files
 from checkpoint_assets.storage.spool_locks import FolderLocks, SpoolLocks, make_private
 from checkpoint_assets.storage.store import Store
 
@@ -44,8 +45,6 @@ FLOOR_BYTES = 1 << 30
 REASON = "reason.json"
 
 _TEXT = "text/plain"
-# No spool, no such folder, or a name that no folder can have.
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 def spool_folder(
@@ -137,11 +136,11 @@ class Spool:
 
         Costs a look at one folder, so it may be asked before every operation.
         """
-        return self.folder is None or _has_folder(self.folder / "pending", key.partition("/")[0])
+        return self.folder is None or has_folder(self.folder / "pending", key.partition("/")[0])
 
     def may_be_dead(self, session_id: str) -> bool:
         """Whether something of the session is dead."""
-        return self.folder is None or _has_folder(self.folder / "dead", session_id)
+        return self.folder is None or has_folder(self.folder / "dead", session_id)
 
     async def holds(self, key: str) -> bool:
         """Whether the object waits."""
@@ -152,6 +151,24 @@ class Spool:
         except NotFound:
             return False
         return True
+
+    async def holds_some(self, session_id: str) -> bool:
+        """Whether anything of the session waits."""
+        if not self.may_hold(session_id):
+            return False
+        async for _ in self.pending.list(f"{session_id}/"):
+            return True
+        return False
+
+    async def read(self, keys: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of those objects that wait. On disk one look at a folder serves them all."""
+        if self.folder is not None:
+            return await asyncio.to_thread(read_files, self.folder / "pending", keys)
+        found: dict[str, bytes] = {}
+        for key in keys:
+            with suppress(NotFound):
+                found[key] = await self.pending.get(key)
+        return found
 
     async def sessions(self) -> list[str]:
         """The sessions of which something waits, in the order of their ids."""
@@ -205,18 +222,3 @@ class Spool:
     async def forget_notes(self, session_id: str) -> None:
         """Nothing of the session waits any more."""
         await self.notes.delete([f"partial/{session_id}"])
-
-
-def _has_folder(path: Path, name: str) -> bool:
-    """Whether there is such a folder; for an empty name, whether there is any."""
-    if name[:1] == "." or "\0" in name:
-        return False
-    try:
-        if name:
-            return bool((path / name).stat())
-        with os.scandir(path) as scan:
-            return any(entry.name[0] != "." for entry in scan)
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return False
-        raise local_error(error, str(path / name)) from error

@@ -50,14 +50,18 @@ class SpoolUpload:
         """
         if step.record is None:
             raise NotFound(f"{step.session_id}/{step.step_id} was never committed")
-        data = await self._spool.pending.get(step.record)
-        record = parse_record(data, step.record)
-        if (record.session_id, record.step_id) != (step.session_id, step.step_id):
-            raise IntegrityError(f"{step.record} is the record of another step", key=step.record)
-        commit = Commit(record, step.layout, None)
-        artifacts = [Artifact(name) for name in record.artifacts]
-        files = [self._file(commit, artifact) for artifact in artifacts]
-        results = await asyncio.gather(*files, return_exceptions=True)
+        async with self._gate:
+            waiting = await self._spool.read(step.keys)
+            if step.record not in waiting:
+                raise NotFound(f"{step.record} waits no more", key=step.record)
+            data = waiting[step.record]
+            record = parse_record(data, step.record)
+            if (record.session_id, record.step_id) != (step.session_id, step.step_id):
+                raise IntegrityError(f"{step.record} is of another step", key=step.record)
+            commit = Commit(record, step.layout, None)
+            artifacts = [Artifact(name) for name in record.artifacts]
+            files = [self._file(commit, artifact, waiting) for artifact in artifacts]
+            results = await asyncio.gather(*files, return_exceptions=True)
         sent: list[Sent] = []
         versions: dict[Artifact, str] = {}
         # Nothing is still being written when an error leaves this function.
@@ -69,24 +73,24 @@ class SpoolUpload:
                 versions[artifact] = result[1]
         return Uploaded(step.record, _with_versions(data, versions), sent)
 
-    async def _file(self, commit: Commit, artifact: Artifact) -> tuple[Sent, str | None]:
+    async def _file(
+        self, commit: Commit, artifact: Artifact, waiting: Mapping[str, bytes]
+    ) -> tuple[Sent, str | None]:
         described = commit.record.artifacts[artifact]
         key = listed_key(commit, artifact)
-        async with self._gate:
-            try:
-                data = await self._spool.pending.get(key)
-            except NotFound:
-                # An earlier drain was cut short after it had removed this file.
-                sent = Sent(key, described.size, described.sha256)
-                if why := await problem(self._store, sent):
-                    raise IntegrityError(f"gone from the spool, and {why}", key=key) from None
-                return sent, described.version
-            sha256, md5 = await _digests(data)
-            if len(data) != described.size or sha256 != described.sha256:
-                raise IntegrityError(f"{key} in the spool is not what was committed", key=key)
-            info = await put_once(
-                self._store, key, data, media_type=described.media_type, sha256=sha256
-            )
+        data = waiting.get(key)
+        if data is None:
+            # An earlier drain was cut short after it had removed this file.
+            sent = Sent(key, described.size, described.sha256)
+            if why := await problem(self._store, sent):
+                raise IntegrityError(f"gone from the spool, and {why}", key=key)
+            return sent, described.version
+        sha256, md5 = await _digests(data)
+        if len(data) != described.size or sha256 != described.sha256:
+            raise IntegrityError(f"{key} in the spool is not what was committed", key=key)
+        info = await put_once(
+            self._store, key, data, media_type=described.media_type, sha256=sha256
+        )
         return Sent(key, len(data), sha256, md5), info.version
 
     async def commit(self, uploaded: Uploaded) -> Sent:

@@ -30,6 +30,8 @@ from checkpoint_assets.model.clock import Clock, isoformat, system_clock
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import (
     Conflict,
+    IntegrityError,
+    InvalidInput,
     NotFound,
     StoreUnavailable,
 )
@@ -43,6 +45,7 @@ from checkpoint_assets.storage.keys import (
     manifest_key,
     parse_session_folder,
     parse_step_key,
+    session_prefix,
 )
 from checkpoint_assets.storage.merged_listing import Entry, entries, merged, pages
 from checkpoint_assets.storage.outage import Outage
@@ -228,14 +231,23 @@ class SpoolingStore(WrappedStore):
             raise StoreUnavailable(
                 f"{key} still waits in the spool", key=key, hint="drain the spool first"
             )
-        if step.artifact is Artifact.METADATA:
-            record = parse_record(data, key)
-            for artifact, described in record.artifacts.items():
-                file = artifact_key(step.session_id, step.step_id, Artifact(artifact), step.layout)
-                with suppress(NotFound):
-                    if await digest(await self.spool.pending.get(file)) == described.sha256:
-                        return self.spool.pending
+        if create and step.artifact is Artifact.METADATA and await self._lists_waiting(key, data):
+            return self.spool.pending
         return self.inner
+
+    async def _lists_waiting(self, key: str, data: bytes) -> bool:
+        """Whether the bytes are a commit record, and a file that it lists is in the spool."""
+        try:
+            record = parse_record(data, key)
+        except IntegrityError:
+            return False
+        folder = session_prefix(SessionId(record.session_id))
+        for described in record.artifacts.values():
+            with suppress(NotFound, InvalidInput):
+                waiting = await self.spool.pending.get(folder + described.name)
+                if await digest(waiting) == described.sha256:
+                    return True
+        return False
 
     async def _must_wait(self, key: str, create: bool) -> bool:
         if self.known_away() or await self.spool.holds(key):
@@ -243,7 +255,7 @@ class SpoolingStore(WrappedStore):
         session_id = parse_session_folder(key.partition("/")[0])
         if session_id is None or key != manifest_key(session_id):
             return False
-        if not self.spool.may_hold(key):
+        if not await self.spool.holds_some(session_id):
             return False
         # Its steps still wait, and it is to come after them.
         with suppress(NotFound, StoreUnavailable):

@@ -68,6 +68,7 @@ def explore(
     kills: int = 1,
     lost: int = 0,
     refused: int = 0,
+    by_task: bool = False,
     most_states: int = 100_000,
 ) -> Exploration:
     """Every schedule of the world that ``build`` sets up keeps what must hold.
@@ -75,8 +76,11 @@ def explore(
     In each schedule at most ``kills`` programs are killed, ``lost`` operations are done without
     their program being told (it gets ``StoreUnavailable``), and ``refused`` ones are not done.
     Raises ``Violation`` for the first schedule that breaks something.
+
+    ``by_task`` takes it that the tasks of one program share nothing but their results, so that the
+    order in which they were answered is forgotten: many fewer states, and as many ends.
     """
-    return _Search(build, Budget(kills, lost, refused), most_states).run()
+    return _Search(build, Budget(kills, lost, refused), by_task, most_states).run()
 
 
 class _Ahead(NamedTuple):
@@ -90,9 +94,12 @@ class _Ahead(NamedTuple):
 class _Search:
     """Runs the world up to each of its states, depth first."""
 
-    def __init__(self, build: Callable[[Stage], None], budget: Budget, most_states: int) -> None:
+    def __init__(
+        self, build: Callable[[Stage], None], budget: Budget, by_task: bool, most_states: int
+    ) -> None:
         self._build = build
         self._budget = budget
+        self._by_task = by_task
         self._most_states = most_states
         self._interned: dict[Hashable, int] = {}
         self._next: dict[Hashable, list[Hashable]] = {}
@@ -115,7 +122,7 @@ class _Search:
         return Exploration(len(self._next), schedules, self._crashes, self._longest)
 
     def _follow(self, path: tuple[Choice, ...]) -> None:
-        stage = Stage(self._intern)
+        stage = Stage(self._intern, by_task=self._by_task)
         with stage.loop.running():
             try:
                 self._build(stage)

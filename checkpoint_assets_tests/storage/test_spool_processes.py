@@ -133,10 +133,9 @@ async def test_killed_writer_leaves_whole_steps_in_the_spool(
     spool_site: SpoolSite, seed: int
 ) -> None:
     chance = random.Random(seed)
-    acknowledged: list[str] = []
     with spool_site.server.away(), process(spool_site, WRITE, "s0") as writer:
-        for _ in range(chance.randint(3, 40)):
-            acknowledged.append(output(writer).readline().strip())
+        count = chance.randint(3, 40)
+        acknowledged = [output(writer).readline().strip() for _ in range(count)]
         writer.kill()
         writer.wait()
         acknowledged += output(writer).read().split()

@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from checkpoint_assets.storage.s3 import S3Store
-from checkpoint_assets.testing.store_suite import StorageManagerSuite, StoreSuite
+from checkpoint_assets.testing.store_suite import StoreSuite
+from checkpoint_assets.testing.suites.manager_versions import ManagerVersionTests
 from checkpoint_assets_tests.storage_conformance.conftest import new_s3_store, reopened
 
 
@@ -38,5 +39,5 @@ class TestS3StoreOnMoto(OnMoto, StoreSuite):
     pass
 
 
-class TestStorageManagerOnMoto(OnMoto, StorageManagerSuite):
-    pass
+class TestStorageManagerOnMoto(OnMoto, ManagerVersionTests):
+    """The part of the suite that leans on the server most; each request costs moto dearly."""

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Lineage = tuple[object, ...]
 
 
 def at_once(work: Awaitable[T]) -> T:
@@ -55,6 +56,8 @@ class SteppingLoop(asyncio.AbstractEventLoop):
         self._added = 0
         self._now = 0.0
         self._tasks: list[asyncio.Task[Any]] = []
+        self._lineages: dict[asyncio.Task[Any] | None, Lineage] = {}
+        self._children: dict[Lineage, int] = {}
 
     @contextmanager
     def running(self) -> Generator[None]:
@@ -164,7 +167,16 @@ class SteppingLoop(asyncio.AbstractEventLoop):
     ) -> asyncio.Task[T]:
         task = asyncio.Task(coro, loop=self, name=name, context=context)
         self._tasks.append(task)
+        # A task is known by its parent and by which of its children it is: the same in any run.
+        parent = asyncio.current_task(self)
+        lineage = self._lineages.get(parent, ())
+        number = self._children[lineage] = self._children.get(lineage, 0) + 1
+        self._lineages[task] = (*lineage, name or "", number)
         return task
+
+    def lineage(self) -> Lineage:
+        """Which task is running: equal for the same one in another run."""
+        return self._lineages.get(asyncio.current_task(self), ())
 
     def run_in_executor(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, executor: Any, func: Callable[..., T], *args: Any

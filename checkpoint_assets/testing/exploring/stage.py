@@ -18,7 +18,7 @@ from checkpoint_assets.storage.store import (
     StoredObject,
 )
 from checkpoint_assets.testing.exploring.locks import ExploredLocks, LockTable
-from checkpoint_assets.testing.exploring.loop import SteppingLoop, at_once
+from checkpoint_assets.testing.exploring.loop import Lineage, SteppingLoop, at_once
 from checkpoint_assets.testing.exploring.store import Call, DeleteOrder, ExploredStore, always
 
 T = TypeVar("T")
@@ -57,7 +57,8 @@ class _Waiting:
     call: Call
     work: Callable[[], Awaitable[Any]]
     ready: Callable[[], bool]
-    answer: Any  # the future that the program waits on
+    task: Lineage
+    answer: Any  # the future that the task waits on
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class _Actor:
     start: Program
     task: Any = None
     waiting: list[_Waiting] = field(default_factory=list["_Waiting"])
-    history: int = 0
+    histories: dict[Lineage, int] = field(default_factory=dict[Lineage, int])
     killed: bool = False
 
     @property
@@ -81,7 +82,8 @@ class _Actor:
     ) -> T:
         answer = self.stage.loop.create_future()
         if not self.killed:
-            self.waiting.append(_Waiting(call, work, ready, answer))
+            task = self.stage.loop.lineage()
+            self.waiting.append(_Waiting(call, work, ready, task, answer))
         return await answer
 
     def changed(self, call: Call, what: str) -> None:
@@ -93,23 +95,33 @@ class _Actor:
     def state(self, blind: bool, killing: Choice | None) -> Hashable:
         """What the program was told; of a dead one, what may still happen in its name."""
         if not self.killed and not killing:
-            return self.history
+            return self._past()
         left = [self.waiting[at] for at in killing.operations] if killing else self.waiting
         on_its_way = frozenset(
             (waiting.call, self.stage.write_of(waiting.call, waiting.call.name)) for waiting in left
         )
-        return self.history if blind else 0, on_its_way
+        return self._past() if blind else None, on_its_way
+
+    def _past(self) -> Hashable:
+        return frozenset(self.histories.items())
 
     def learn(self, call: Call, answer: Hashable) -> None:
-        self.history = self.stage.intern((self.history, call, answer))
+        self.remember(self.stage.loop.lineage(), call, answer)
+
+    def remember(self, task: Lineage, call: Call, answer: Hashable) -> None:
+        """The task was told this."""
+        if not self.stage.by_task:
+            task = ()
+        self.histories[task] = self.stage.intern((self.histories.get(task, 0), call, answer))
 
 
 class Stage:
     """Where a world is set up. ``build`` gets a new one for every run."""
 
-    def __init__(self, intern: Callable[[Hashable], int]) -> None:
+    def __init__(self, intern: Callable[[Hashable], int], *, by_task: bool) -> None:
         self.loop = SteppingLoop()
         self.intern = intern
+        self.by_task = by_task
         self.actors: list[_Actor] = []
         self.trace: list[str] = []
         self.used = Budget(0, 0, 0)
@@ -297,10 +309,11 @@ class Stage:
             )
             error = StoreUnavailable(f"{waiting.call}: no answer", key=waiting.call.key)
         if error is not None:
-            actor.learn(waiting.call, (type(error).__name__, kind))
+            actor.remember(waiting.task, waiting.call, (type(error).__name__, kind))
             waiting.answer.set_exception(error)
         else:
-            actor.learn(waiting.call, self._meaning(waiting.call, answer))
+            meaning = self._meaning(waiting.call, answer)
+            actor.remember(waiting.task, waiting.call, meaning)
             waiting.answer.set_result(answer)
 
     def _meaning(self, call: Call, answer: object) -> Hashable:

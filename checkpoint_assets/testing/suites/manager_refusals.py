@@ -36,52 +36,57 @@ BAD_JSON: list[Any] = [
 class RefusalTests(ManagerCase):
     """Bad ids and bad data."""
 
-    @pytest.mark.parametrize("bad", BAD_IDS, ids=lambda bad: ascii(bad)[:20])
     async def test_bad_id_is_refused_and_nothing_is_written(
-        self, manager: StorageManager, store: Store, bad: Any
+        self, manager: StorageManager, store: Store
     ) -> None:
-        for session_id, step_id in ((bad, "1"), ("s1", bad)):
+        for bad in BAD_IDS:
+            for session_id, step_id in ((bad, "1"), ("s1", bad)):
+                with pytest.raises(InvalidId):
+                    await manager.store_step_data(session_id, step_id, "<p>")
+                with pytest.raises(InvalidId):
+                    await manager.retrieve_step_data(session_id, step_id)
+                with pytest.raises(InvalidId):
+                    await manager.delete_step(session_id, step_id)
             with pytest.raises(InvalidId):
-                await manager.store_step_data(session_id, step_id, "<p>")
+                await manager.delete_session(bad)
             with pytest.raises(InvalidId):
-                await manager.retrieve_step_data(session_id, step_id)
-            with pytest.raises(InvalidId):
-                await manager.delete_step(session_id, step_id)
-        with pytest.raises(InvalidId):
-            await manager.delete_session(bad)
+                await manager.list_steps_for_session(bad)
         assert await keys_of(store) == []
 
-    @pytest.mark.parametrize("good", ["a", "A", "0", "a-b_c", "Z" * 96])
-    async def test_good_id_is_taken_as_it_is(self, manager: StorageManager, good: str) -> None:
-        await manager.store_step_data(good, good, "<p>")
-        assert await manager.list_sessions() == [good]
-        assert await manager.list_steps_for_session(good) == [good]
+    async def test_good_id_is_taken_as_it_is(self, manager: StorageManager) -> None:
+        for good in ["a", "A1", "0", "a-b_c", "Z" * 96]:
+            await manager.store_step_data(good, good, "<p>")
+            assert await manager.list_steps_for_session(good) == [good]
+        assert await manager.list_sessions() == ["0", "A1", "Z" * 96, "a-b_c", "a"]
 
     @pytest.mark.parametrize("part", ["action_data", "metadata"])
-    @pytest.mark.parametrize("bad", BAD_JSON, ids=lambda bad: repr(bad)[:20])
     async def test_what_json_cannot_say_is_refused_and_nothing_is_written(
-        self, manager: StorageManager, store: Store, part: str, bad: Any
+        self, manager: StorageManager, store: Store, part: str
     ) -> None:
-        with pytest.raises(InvalidInput):
-            await store_step(manager, **{part: bad})
+        for bad in BAD_JSON:
+            with pytest.raises(InvalidInput):
+                await store_step(manager, **{part: bad})
         assert await keys_of(store) == []
 
     async def test_data_without_end_is_refused_and_nothing_is_written(
         self, manager: StorageManager, store: Store
     ) -> None:
         deep: dict[str, Any] = {}
-        for _ in range(100_000):
+        for _ in range(20_000):
             deep = {"deeper": deep}
         with pytest.raises(InvalidInput):
             await manager.store_step_data("s1", "1", action_data=deep)
         assert await keys_of(store) == []
 
-    @pytest.mark.parametrize(
-        "wrong", [{"html_content": 5}, {"screenshot_bytes": "text"}, {"screenshot_bytes": 5}]
-    )
     async def test_wrong_type_is_refused_and_nothing_is_written(
-        self, manager: StorageManager, store: Store, wrong: dict[str, Any]
+        self, manager: StorageManager, store: Store
     ) -> None:
-        with pytest.raises((InvalidInput, TypeError)):
-            await store_step(manager, **wrong)
+        bad: list[dict[str, Any]] = [
+            {"html_content": 5},
+            {"screenshot_bytes": "text"},
+            {"screenshot_bytes": 5},
+        ]
+        for wrong in bad:
+            with pytest.raises((InvalidInput, TypeError)):
+                await store_step(manager, **wrong)
         assert await keys_of(store) == []

@@ -63,13 +63,13 @@ class RetentionTests(ManagerCase):
             with pytest.raises(NotFound):
                 await manager.set_expiration(session_id, step_id, expires_at=PAST)
 
-    @pytest.mark.parametrize("bad", BAD_EXPIRIES, ids=lambda bad: repr(bad)[:40])
     async def test_bad_expiration_is_refused_and_nothing_is_written(
-        self, manager: StorageManager, store: Store, bad: dict[str, Any]
+        self, manager: StorageManager, store: Store
     ) -> None:
         await store_step(manager)
-        with pytest.raises(InvalidInput):
-            await manager.set_expiration("s1", **bad)
+        for bad in BAD_EXPIRIES:
+            with pytest.raises(InvalidInput):
+                await manager.set_expiration("s1", **bad)
         assert await keys_of(store, "_retention/") == []
 
     async def test_what_has_expired_is_deleted_and_nothing_else(
@@ -150,10 +150,10 @@ class RetentionTests(ManagerCase):
         await manager.delete_session("abcd")
         assert await manager.list_sessions() == ["abc"]
 
-    @pytest.mark.parametrize("reason", ["", "  ", "r" * 1001])
-    async def test_pin_needs_a_reason(self, manager: StorageManager, reason: str) -> None:
-        with pytest.raises(InvalidInput):
-            await manager.pin("s1", reason)
+    async def test_pin_needs_a_reason(self, manager: StorageManager) -> None:
+        for reason in ("", "  ", "r" * 1001):
+            with pytest.raises(InvalidInput):
+                await manager.pin("s1", reason)
         assert await manager.get_pin("s1") is None
 
     async def test_sweep_leaves_a_session_that_was_pinned_meanwhile(self, store: Store) -> None:

@@ -88,12 +88,12 @@ class SessionTests(ManagerCase):
         with pytest.raises(NotFound):
             await manager.retrieve_derived("s1", "report.html")
 
-    @pytest.mark.parametrize("name", ["../x.html", "a/b.html", "", ".html", "report", "x.html\n"])
     async def test_derived_file_with_a_bad_name_is_refused(
-        self, manager: StorageManager, store: Store, name: str
+        self, manager: StorageManager, store: Store
     ) -> None:
-        with pytest.raises(InvalidInput):
-            await manager.store_derived("s1", name, b"")
+        for name in ["../x.html", "a/b.html", "", ".html", "report", "x.html\n"]:
+            with pytest.raises(InvalidInput):
+                await manager.store_derived("s1", name, b"")
         assert await keys_of(store) == []
 
     async def test_reserved_object_is_swapped_by_its_etag(
@@ -118,16 +118,16 @@ class SessionTests(ManagerCase):
         await manager.delete_objects(keys[:2])
         assert [info.key async for info in manager.iter_objects("_catalog/")] == keys[2:]
 
-    @pytest.mark.parametrize("key", ["s1/1.html", "_other/x", "_catalog/../s1/1.html", "HEAD", ""])
     async def test_objects_outside_of_reserved_areas_are_out_of_reach(
-        self, manager: StorageManager, store: Store, key: str
+        self, manager: StorageManager, store: Store
     ) -> None:
         await store_step(manager)
         before = await contents(store)
-        with pytest.raises(InvalidInput):
-            await manager.write_object(key, b"", create=False)
-        with pytest.raises(InvalidInput):
-            await manager.delete_objects([key])
-        with pytest.raises(InvalidInput):
-            await manager.read_object(key)
+        for key in ["s1/1.html", "_other/x", "_catalog/../s1/1.html", "HEAD", ""]:
+            with pytest.raises(InvalidInput):
+                await manager.write_object(key, b"", create=False)
+            with pytest.raises(InvalidInput):
+                await manager.delete_objects([key])
+            with pytest.raises(InvalidInput):
+                await manager.read_object(key)
         assert await contents(store) == before

@@ -184,42 +184,35 @@ class StepTests(ManagerCase):
         assert await store_step(manager) == paths
         assert await contents(store) == before
 
-    @pytest.mark.parametrize(
-        "other",
-        [
+    async def test_another_step_under_the_same_ids_is_a_conflict(
+        self, manager: StorageManager, store: Store, capabilities: StoreCapabilities
+    ) -> None:
+        capabilities.require("create_only")
+        await store_step(manager)
+        before = await contents(store)
+        others: list[dict[str, Any]] = [
             {"html_content": "<p>other"},
             {"screenshot_bytes": b"other"},
             {"action_data": {"type": "other"}},
             {"metadata": {"url": "other"}},
             {"metadata": None},
-        ],
-        ids=str,
-    )
-    async def test_another_step_under_the_same_ids_is_a_conflict(
-        self,
-        manager: StorageManager,
-        store: Store,
-        capabilities: StoreCapabilities,
-        other: dict[str, Any],
-    ) -> None:
-        capabilities.require("create_only")
-        await store_step(manager)
-        before = await contents(store)
-        with pytest.raises(Conflict) as error:
-            await store_step(manager, **other)
-        assert (error.value.key or "").startswith("s1/0001-goto.")
+        ]
+        for other in others:
+            with pytest.raises(Conflict) as error:
+                await store_step(manager, **other)
+            assert (error.value.key or "").startswith("s1/0001-goto.")
         assert await contents(store) == before
 
-    @pytest.mark.parametrize("step_id", ["0002-click", "0001", "0001-got"])
-    async def test_absent_step_is_not_found(self, manager: StorageManager, step_id: str) -> None:
+    async def test_absent_step_is_not_found(self, manager: StorageManager) -> None:
         await store_step(manager)
-        with pytest.raises(NotFound) as error:
-            await manager.retrieve_step_data("s1", step_id)
-        assert error.value.session_id == "s1"
-        with pytest.raises(NotFound):
-            await manager.get_commit_record("s1", step_id)
-        with pytest.raises(NotFound):
-            await manager.read_artifact("s1", step_id, "html")
+        for step_id in ("0002-click", "0001", "0001-got"):
+            with pytest.raises(NotFound) as error:
+                await manager.retrieve_step_data("s1", step_id)
+            assert error.value.session_id == "s1"
+            with pytest.raises(NotFound):
+                await manager.get_commit_record("s1", step_id)
+            with pytest.raises(NotFound):
+                await manager.read_artifact("s1", step_id, "html")
 
     async def test_absent_session_is_not_found(self, manager: StorageManager) -> None:
         with pytest.raises(NotFound):

@@ -16,6 +16,7 @@ from checkpoint_assets.testing.suites.store_case import StoreCase, put, read
 
 MEBIBYTE = 1024 * 1024
 LARGEST_CHUNK = 16 * MEBIBYTE
+READERS = ["get", "fetch", "stat", "open"]
 
 
 class ReadingTests(StoreCase):
@@ -28,23 +29,23 @@ class ReadingTests(StoreCase):
         assert found.data == b"<p>"
         assert (found.info.key, found.info.size, found.info.etag) == ("k", 3, stat.etag)
 
-    @pytest.mark.parametrize("reader", ["get", "fetch", "stat", "open"])
-    async def test_absent_object_is_not_found(self, store: Store, reader: str) -> None:
+    async def test_absent_object_is_not_found(self, store: Store) -> None:
         await put(store, "s/present")
-        with pytest.raises(NotFound) as error:
-            await _use(store, reader, "s/absent")
-        assert error.value.key == "s/absent"
-        assert isinstance(error.value, FileNotFoundError)
-        assert isinstance(error.value, StorageManagerError)
+        for reader in READERS:
+            with pytest.raises(NotFound) as error:
+                await _use(store, reader, "s/absent")
+            assert error.value.key == "s/absent"
+            assert isinstance(error.value, FileNotFoundError)
+            assert isinstance(error.value, StorageManagerError)
 
-    @pytest.mark.parametrize("reader", ["get", "fetch", "stat", "open"])
-    @pytest.mark.parametrize("key", ["s", "s/k/below", "absent/folder/k"])
     async def test_neither_a_folder_nor_what_is_below_an_object_is_found(
-        self, store: Store, reader: str, key: str
+        self, store: Store
     ) -> None:
         await put(store, "s/k")
-        with pytest.raises(NotFound):
-            await _use(store, reader, key)
+        for reader in READERS:
+            for key in ("s", "s/k/below", "absent/folder/k"):
+                with pytest.raises(NotFound):
+                    await _use(store, reader, key)
 
     async def test_deleted_object_is_not_found(self, store: Store) -> None:
         await put(store, "k")

@@ -29,9 +29,9 @@ Reopen = Callable[..., Awaitable[Page]]
 async def reopen(new_tab: NewTab) -> Reopen:
     """Opens what was stored at the URL it came from; by default no script of it runs."""
 
-    async def make(observation: Observation, *, scripts: bool = False, url: str = "") -> Page:
+    async def make(observation: Observation, *, scripts: bool = False) -> Page:
         tab = await new_tab(java_script_enabled=scripts)
-        url = url or observation.facts["url"]
+        url = observation.facts["url"]
 
         async def answer(route: Any) -> None:
             await route.fulfill(body=observation.html, content_type="text/html; charset=utf-8")
@@ -523,7 +523,6 @@ async def test_elements_named_like_properties_of_the_document_hide_nothing(tab: 
 
 WATCH = """
 window.noticed = [];
-window.state = window.changedPrototypes = null;
 for (const root of [document, ...[...document.querySelectorAll("*")].map(e => e.shadowRoot)]) {
   if (root) new MutationObserver(records => noticed.push(...records.map(each => each.type)))
     .observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
@@ -535,18 +534,22 @@ for (const name of ["focus", "blur", "scroll", "input", "change", "selectionchan
   }
 }
 const describe = (object) => Object.entries(Object.getOwnPropertyDescriptors(object));
-const known = [window, document, ...Object.getOwnPropertyNames(window).map((name) => {
-  try { return window[name].prototype; } catch { return null; }
-})].filter(Boolean).map(object => [object, describe(object)]);
-window.changedPrototypes = () => known.filter(([object, before]) => {
-  const now = describe(object);
-  return now.length !== before.length || now.some(([name, found], i) => name !== before[i][0] ||
-    found.value !== before[i][1].value || found.get !== before[i][1].get);
-}).length;
+let known = [];
+window.changedPrototypes = () => known.flatMap(([object, before]) => {
+  const now = Object.getOwnPropertyDescriptors(object);
+  const same = ([name, was]) => now[name] && Object.is(now[name].value, was.value) &&
+    now[name].get === was.get;
+  const lost = before.filter(each => !same(each)).map(([name]) => name);
+  const fresh = Object.keys(now).filter(name => !before.some(([known]) => known === name));
+  return [...lost, ...fresh].map(name => `${object}.${name}`);
+});
 window.state = () => [document.documentElement.outerHTML, document.styleSheets.length,
   document.adoptedStyleSheets.length, scrollX, scrollY, innerWidth, innerHeight,
   document.activeElement.id, getSelection().toString(), Object.keys(window).length,
   [...document.styleSheets].map(s => [...s.cssRules].map(r => r.cssText)).flat().join()].join("|");
+known = [window, document, ...Object.getOwnPropertyNames(window).map((name) => {
+  try { return window[name].prototype; } catch { return null; }
+})].filter(Boolean).map(object => [object, describe(object)]);
 """
 
 
@@ -569,7 +572,7 @@ async def test_the_page_notices_nothing(tab: Tab, full_page: bool):
     # Chromium paints what is outside of the window by making the window larger for a moment.
     assert noticed == set() if not full_page else noticed <= {"resize"}
     assert await tab.page.evaluate("state()") == before
-    assert await tab.page.evaluate("changedPrototypes()") == 0
+    assert await tab.page.evaluate("changedPrototypes()") == []
 
 
 # One instant
@@ -751,14 +754,14 @@ async def test_private_parts_in_frames_and_shadow_roots_are_masked_where_they_ar
     assert "tok-1" not in observation.html + shadow.html
 
 
-@pytest.mark.parametrize("where", ["left: 50px; top: 1500px", "position: fixed; left: 50px; bottom: 30px"])
-@pytest.mark.parametrize(("full_page", "scroll"), [(True, 0), (True, 1200), (False, 1200)])
+@pytest.mark.parametrize("where", ["left: 50px; top: 500px", "position: fixed; left: 50px; bottom: 30px"])
+@pytest.mark.parametrize(("full_page", "scroll"), [(True, 0), (True, 400), (False, 400)])
 @pytest.mark.parametrize("scale", [1, 2])
 async def test_no_pixel_of_a_private_field_is_left(
     new_tab: NewTab, where: str, scroll: int, full_page: bool, scale: int
 ):
-    tab = await new_tab(device_scale_factor=scale)
-    field = "<input class=box autocomplete=cc-number value=x><p style='height: 2500px'>"
+    tab = await new_tab(device_scale_factor=scale, viewport={"width": 200, "height": 150})
+    field = "<input class=box autocomplete=cc-number value=x><p style='height: 800px'>"
     await tab.show(PRIVATE.format(where=where, field=field) + f"<script>scrollTo(0, {scroll})</script>")
     observation = await tab.capture(full_page=full_page)
     red = Image.open(BytesIO(observation.png)).convert("RGB").getcolors(1 << 24)
@@ -766,6 +769,35 @@ async def test_no_pixel_of_a_private_field_is_left(
     left = Image.open(BytesIO(stored.webp)).convert("RGB").getcolors(1 << 24)
     assert (200, 0, 0) in {colour for _, colour in red or []}
     assert (200, 0, 0) not in {colour for _, colour in left or []}
+
+
+@pytest.mark.parametrize(
+    "meta",
+    ["", "<meta name=viewport content='width=device-width, initial-scale=2'>"],
+    ids=["shown smaller", "shown larger"],
+)
+@pytest.mark.parametrize("scale", [1, 2.625])
+@pytest.mark.parametrize("full_page", [False, True])
+async def test_no_pixel_of_a_private_field_is_left_on_a_phone(
+    new_tab: NewTab, meta: str, scale: float, full_page: bool
+):
+    tab = await new_tab(
+        device_scale_factor=scale,
+        viewport={"width": 200, "height": 300},
+        is_mobile=True,
+        has_touch=True,
+    )
+    field = "<input class=box autocomplete=cc-number value=x><p style='height: 1500px'>"
+    html = PRIVATE.format(where="left: 30px; top: 200px", field=field)
+    await tab.show(html.replace("<body", meta + "<body") + "<script>scrollTo(0, 110)</script>")
+    observation = await tab.capture(full_page=full_page)
+    picture = Image.open(BytesIO(observation.png)).convert("RGB")
+    stored = encode_screenshot(observation.png, observation.masks, scale=observation.scale)
+    left = Image.open(BytesIO(stored.webp)).convert("RGB").getcolors(1 << 24)
+    assert picture.getcolors(1 << 24) != left
+    assert (200, 0, 0) not in {colour for _, colour in left or []}
+    if not full_page:
+        assert picture.size == (round(200 * scale), pytest.approx(300 * scale, abs=1))
 
 
 # Deadlines

@@ -198,11 +198,19 @@ async def test_popups_are_recorded_and_beyond_ten_closed(run: Runner, pages: Pag
 async def test_popup_into_the_private_network_is_blocked_and_recorded(
     run: Runner, pages: Pages, inner: Inner
 ):
-    page = pages.add(f"<button onclick=\"window.open('{inner.url}/')\">open</button>")
-    captured = await run({"goto": page.replace(pages.url, "")}, {"click": "text=open"})
+    page = pages.add(
+        f"<button onclick=\"window.open('{inner.url}/');"
+        " setTimeout(() => document.body.append('later'), 1000)\">open</button>"
+    )
+    captured = await run(
+        {"goto": page.replace(pages.url, "")},
+        {"click": "text=open"},
+        {"wait_for": {"text": "later"}},
+    )
     assert captured.error is None
-    assert captured.blocked(1) == {inner.host}
-    assert len(captured.page(1)["popups"]) == 1
+    # The browser tells of a popup when it knows what is in it: that may be a step later.
+    assert captured.blocked(1) | captured.blocked(2) == {inner.host}
+    assert len(captured.page(1).get("popups", []) + captured.page(2).get("popups", [])) == 1
     assert not inner.visits
 
 
@@ -319,8 +327,11 @@ async def test_sessions_leave_no_socket_and_no_task(run: Runner, pages: Pages):
     waiting.cancel()
     await asyncio.wait([waiting])
     await source.disconnect()
-    assert len(asyncio.all_tasks()) == tasks
-    assert open_sockets() == sockets
+    assert len(asyncio.all_tasks()) <= tasks
+    # Those of the site that answered end when its threads see that the browser has left.
+    async with asyncio.timeout(10):
+        while open_sockets() > sockets:  # noqa: ASYNC110 (no event tells of it)
+            await asyncio.sleep(0.01)
 
 
 async def test_device_that_nobody_knows_leaves_no_socket(run: Runner):

@@ -1,0 +1,78 @@
+"""The pixels of a page, over CDP: of what is shown in its window, or of the whole of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.async_api import CDPSession
+from playwright.async_api import Error as PlaywrightError
+
+from checkpoint_assets.collection.browser.screenshot import MAX_SIDE
+
+# What Chromium says now and then, for example while a page is being opened, and no more when it is
+# asked again.
+_NOT_NOW = ("Unable to capture screenshot", "Not attached to an active page")
+_TRIES = 3
+_PAUSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A PNG of a part of the page; no bytes if none was asked for.
+
+    ``left`` and ``top`` say where the part begins, seen from the page's window, and ``scale`` how
+    many pixels make one CSS pixel. ``clipped``: what was left out would make a WebP too large.
+    """
+
+    png: bytes = b""
+    left: float = 0
+    top: float = 0
+    scale: float = 1
+    clipped: bool = False
+
+    def boxes(self, boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Boxes as the page's scripts see them, in CSS pixels of the picture."""
+        return [{**box, "x": box["x"] - self.left, "y": box["y"] - self.top} for box in boxes]
+
+
+async def take_picture(cdp: CDPSession, device_scale: float, *, full_page: bool) -> Picture:
+    """The picture in the pixels of the device. No deadline of its own."""
+    metrics = await cdp.send("Page.getLayoutMetrics")
+    window, visible = metrics["cssLayoutViewport"], metrics["cssVisualViewport"]
+    # On a phone, a page that is wider than the window is shown smaller.
+    scale = device_scale * visible["scale"]
+    if full_page:
+        part = metrics["cssContentSize"]
+        left, top, width, height = part["x"], part["y"], part["width"], part["height"]
+    else:
+        left, top = visible["pageX"], visible["pageY"]
+        width, height = visible["clientWidth"], visible["clientHeight"]
+    most = int(MAX_SIDE / scale)
+    options: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+    if full_page or scale != 1:
+        # Without a clip, a CDP session that did not set the device's scale gets CSS pixels.
+        clip = {"x": left, "y": top, "width": min(width, most), "height": min(height, most)}
+        options |= {"captureBeyondViewport": full_page, "clip": {**clip, "scale": scale}}
+    return Picture(
+        await _screenshot(cdp, options),
+        left - window["pageX"],
+        top - window["pageY"],
+        scale,
+        clipped=max(width, height) > most,
+    )
+
+
+async def _screenshot(cdp: CDPSession, options: dict[str, Any]) -> bytes:
+    for remaining in range(_TRIES, 0, -1):
+        try:
+            answer = await cdp.send("Page.captureScreenshot", options)
+            return base64.b64decode(answer["data"])
+        except PlaywrightError as err:
+            if remaining == 1 or not any(sign in err.message for sign in _NOT_NOW):
+                raise
+            await asyncio.sleep(_PAUSE)
+    raise AssertionError("the loop returns or raises")
