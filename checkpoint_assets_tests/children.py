@@ -19,7 +19,9 @@ def descendants() -> dict[int, str]:
         try:
             # After the name, which is in brackets and may hold anything: state, parent.
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            command = (
+                (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            )
         except OSError:
             continue  # it ended meanwhile
         if state != "Z":
@@ -53,7 +55,9 @@ async def all_gone(before: dict[int, str], seconds: float = 10) -> dict[int, str
 
 def kill_browser(before: dict[int, str]) -> None:
     """Kill the Chromium that was started since: its main process, as the system would."""
-    main = [pid for pid, command in started_since(before, "chrom").items() if "--type=" not in command]
+    main = [
+        pid for pid, command in started_since(before, "chrom").items() if "--type=" not in command
+    ]
     browsers = [pid for pid in main if "/node" not in descendants().get(pid, "")]
     assert len(browsers) == 1, browsers
     os.kill(browsers[0], signal.SIGKILL)

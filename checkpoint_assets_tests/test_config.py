@@ -59,9 +59,7 @@ def test_a_call_is_stronger_than_the_environment(folder: Path, monkeypatch: pyte
     assert Settings(queued_steps=7).queued_steps == 7
 
 
-def test_single_timeouts_come_from_different_sources(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_single_timeouts_come_from_different_sources(folder: Path, monkeypatch: pytest.MonkeyPatch):
     (folder / CONFIG_FILE).write_text("[timeouts]\nsettle = 1\nclose = 1\n")
     monkeypatch.setenv("CHECKPOINT_TIMEOUTS__CLOSE", "2")
     settings = Settings(timeouts={"action": 3})

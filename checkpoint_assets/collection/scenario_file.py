@@ -72,7 +72,7 @@ def load_scenario(path: str | Path) -> Scenario:
 
 
 def load_scenarios(folder: str | Path) -> ScenarioFolder:
-    """All ``.yaml``, ``.yml`` and ``.json`` files directly in the folder; a broken one hurts no other.
+    """All ``.yaml``, ``.yml`` and ``.json`` files of the folder; a broken one hurts no other.
 
     Two files with one name (also if only the case differs) are both broken: neither could be told
     to be the one meant. Raises ``InvalidScenario`` if there is no such folder.

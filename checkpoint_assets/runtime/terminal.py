@@ -45,8 +45,9 @@ class Terminal:
         """A line for the step."""
         data = event.data
         mark = "" if data["outcome"] == "ok" else "  failed"
+        selector = data.get("selector") or ""
         self.say(
-            f"  {data['scenario']:28.28} {data['step_id']:16.16} {data.get('selector') or '':32.32} "
+            f"  {data['scenario']:28.28} {data['step_id']:16.16} {selector:32.32} "
             f"{data['milliseconds']:6} ms {data['bytes'] / 1000:7.0f} kB{mark}"
         )
         self.doing(f"{data['scenario']}: after step {data['step_id']}")

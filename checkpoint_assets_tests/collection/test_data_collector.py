@@ -135,9 +135,7 @@ async def test_what_is_stored_is_read_back_by_the_storage_manager(
     assert facts["title"].startswith("Account")
 
 
-async def test_an_action_says_what_was_done_to_what(
-    captures: Captures, signed_in: SessionManifest
-):
+async def test_an_action_says_what_was_done_to_what(captures: Captures, signed_in: SessionManifest):
     action = captures.action(signed_in, 3)
     assert action["kind"] == "click"
     assert action["ordinal"] == 4

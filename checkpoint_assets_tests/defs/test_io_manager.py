@@ -131,7 +131,9 @@ def test_step_artifacts_are_read_only_when_asked_for(project: Project) -> None:
     (project.store / manifest.session_id / "0002-fill.html").unlink()
 
     def read(html: StepArtifacts[str]) -> str:
-        with pytest.raises(IntegrityError, match=r"0002-fill\.html is in the commit record but not"):
+        with pytest.raises(
+            IntegrityError, match=r"0002-fill\.html is in the commit record but not"
+        ):
             html["0002-fill"]
         return html["0001-goto"]
 

@@ -457,7 +457,9 @@ async def test_an_open_session_has_no_manifest(manager: StorageManager):
         await manager.get_manifest("s1")
 
 
-async def test_a_step_deleted_for_good_is_gone_with_all_its_files(manager: StorageManager, store: Store):
+async def test_a_step_deleted_for_good_is_gone_with_all_its_files(
+    manager: StorageManager, store: Store
+):
     await store_whole(manager, step="0001-goto")
     await store_whole(manager, step="0001-goto-2")
     await manager.store_derived("s1", "text.txt", b"t", "text/plain", "0001-goto")

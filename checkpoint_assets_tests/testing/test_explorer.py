@@ -12,8 +12,8 @@ from checkpoint_assets.model.errors import Conflict, NotFound, StoreUnavailable
 from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.memory import MemoryStore
 from checkpoint_assets.storage.store import Store
-from checkpoint_assets.testing.exploring.store import DeleteOrder
 from checkpoint_assets.testing.explorer import Stage, Violation, explore
+from checkpoint_assets.testing.exploring.store import DeleteOrder
 
 
 async def put(store: Store, key: str, data: bytes = b"x", *, create: bool = True) -> None:

@@ -122,7 +122,7 @@ def open_proxy(network: MadeUpNetwork, *allowed: str, **limits: Any) -> ForwardP
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 (the server under test has no event for it)
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -282,7 +282,9 @@ async def test_svg_and_mathml_stay_what_they_are(kept: Any):
         "<use xlink:href='#g'/><foreignObject><p>html</p></foreignObject></svg>"
         "<math><mi>x</mi></math>"
     )
-    kinds = "[...document.querySelectorAll('body *')].map(e => e.nodeName + e.namespaceURI.slice(-4))"
+    kinds = (
+        "[...document.querySelectorAll('body *')].map(e => e.nodeName + e.namespaceURI.slice(-4))"
+    )
     assert await page.evaluate(kinds) == [
         *("svg/svg", "linearGradient/svg", "style/svg", "use/svg", "foreignObject/svg"),
         *("Phtml", "maththML", "mithML"),
@@ -403,7 +405,7 @@ async def test_nothing_of_a_stored_page_runs(tab: Tab, reopen: Reopen):
 async def test_no_text_of_the_page_breaks_out_of_its_place(tab: Tab, reopen: Reopen, make: str):
     await tab.show(
         "<body><script>let after = '';"
-        "const BREAK = (tag) => `</${tag}><img src=x onerror=\"ran=1\"></${tag}>`;"
+        'const BREAK = (tag) => `</${tag}><img src=x onerror="ran=1"></${tag}>`;'
         f"{make}; document.body.append(s, after);"
         "document.body.appendChild(document.createElement('b')).textContent = 'the end'</script>"
     )
@@ -738,7 +740,9 @@ async def test_an_empty_private_field_is_not_masked(tab: Tab):
 
 
 async def test_private_parts_in_frames_and_shadow_roots_are_masked_where_they_are(tab: Tab):
-    inner = PRIVATE.format(where="left: 5px; top: 7px", field="<input class=box type=password value=tok-1>")
+    inner = PRIVATE.format(
+        where="left: 5px; top: 7px", field="<input class=box type=password value=tok-1>"
+    )
     url = tab.pages.add(inner)
     frame = f"<iframe src='{url}' style='position: absolute; left: 100px; top: 200px; border: 3px solid'>"
     await tab.show(f"<body style='margin: 0'>{frame}</iframe>")
@@ -754,7 +758,9 @@ async def test_private_parts_in_frames_and_shadow_roots_are_masked_where_they_ar
     assert "tok-1" not in observation.html + shadow.html
 
 
-@pytest.mark.parametrize("where", ["left: 50px; top: 500px", "position: fixed; left: 50px; bottom: 30px"])
+@pytest.mark.parametrize(
+    "where", ["left: 50px; top: 500px", "position: fixed; left: 50px; bottom: 30px"]
+)
 @pytest.mark.parametrize(("full_page", "scroll"), [(True, 0), (True, 400), (False, 400)])
 @pytest.mark.parametrize("scale", [1, 2])
 async def test_no_pixel_of_a_private_field_is_left(
@@ -762,7 +768,9 @@ async def test_no_pixel_of_a_private_field_is_left(
 ):
     tab = await new_tab(device_scale_factor=scale, viewport={"width": 200, "height": 150})
     field = "<input class=box autocomplete=cc-number value=x><p style='height: 800px'>"
-    await tab.show(PRIVATE.format(where=where, field=field) + f"<script>scrollTo(0, {scroll})</script>")
+    await tab.show(
+        PRIVATE.format(where=where, field=field) + f"<script>scrollTo(0, {scroll})</script>"
+    )
     observation = await tab.capture(full_page=full_page)
     red = Image.open(BytesIO(observation.png)).convert("RGB").getcolors(1 << 24)
     stored = encode_screenshot(observation.png, observation.masks, scale=observation.scale)

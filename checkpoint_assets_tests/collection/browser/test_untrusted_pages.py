@@ -330,7 +330,7 @@ async def test_sessions_leave_no_socket_and_no_task(run: Runner, pages: Pages):
     assert len(asyncio.all_tasks()) <= tasks
     # Those of the site that answered end when its threads see that the browser has left.
     async with asyncio.timeout(10):
-        while open_sockets() > sockets:  # noqa: ASYNC110 (no event tells of it)
+        while open_sockets() > sockets:
             await asyncio.sleep(0.01)
 
 
