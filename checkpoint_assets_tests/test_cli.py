@@ -260,7 +260,8 @@ class TestCtrlC:
     def test_the_run_does_not_stay_open(self, interrupted: tuple[Program, Home]) -> None:
         _, home = interrupted
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-            states = {run.tags["dagster/partition"]: run.status for run in instance.get_runs()}
+            runs = [run for run in instance.get_runs() if "dagster/partition" in run.tags]
+            states = {run.tags["dagster/partition"]: run.status for run in runs}
         assert states["good"] is dg.DagsterRunStatus.SUCCESS
         assert states["slow"] is dg.DagsterRunStatus.CANCELED
 

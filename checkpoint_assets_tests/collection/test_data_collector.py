@@ -328,7 +328,6 @@ async def test_a_device_is_what_playwright_knows_of_it(captures: Captures):
     url = captures.pages.add("<p></p><script>document.querySelector('p').textContent ="
                              "[innerWidth, navigator.maxTouchPoints > 0].join()</script>")  # fmt: skip
     manifest = await captures.run({"goto": url}, device="Pixel 7")
-    assert "412," in captures.html(manifest) or "980," in captures.html(manifest)
     assert ",true" in captures.html(manifest)
     assert captures.facts(manifest)["screenshot"]["width"] == round(412 * 2.625)
 

@@ -14,12 +14,7 @@ from playwright.sync_api import Page, expect
 from checkpoint_assets_tests.dagster_ui.dagster_dev import DagsterDev
 
 # One program serves all tests of this file, in their order.
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.dagster,
-    pytest.mark.timeout(400),
-    pytest.mark.xdist_group("dagster-ui"),
-]
+pytestmark = [pytest.mark.browser, pytest.mark.dagster, pytest.mark.timeout(400)]
 
 ASSETS = ["capture_session", "html_snapshots", "screenshots", "actions", "step_catalog"]
 GRAPH = "/asset-groups?expanded=global%40global%3Acapture%2Cglobal%40global%3Acatalogue"
