@@ -263,7 +263,7 @@ class TestCtrlC:
             runs = [run for run in instance.get_runs() if "dagster/partition" in run.tags]
             states = {run.tags["dagster/partition"]: run.status for run in runs}
         assert states["good"] is dg.DagsterRunStatus.SUCCESS
-        assert states["slow"] is dg.DagsterRunStatus.CANCELED
+        assert states["slow"] in {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
 
     def test_while_a_page_is_waited_for_it_says_so(self, interrupted: tuple[Program, Home]) -> None:
         program, _ = interrupted
