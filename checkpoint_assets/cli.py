@@ -71,7 +71,7 @@ def _capture(names: tuple[str, ...], settings: Settings) -> int:
         find_chromium(settings.chromium)
         storage = StorageManager(settings.storage_url)
         terminal.doing(f"connecting to {storage.url}")
-        asyncio.run(storage.connect())
+        asyncio.run(_connect(storage))
         terminal.say(f"capturing {_count(len(wanted), 'scenario')}; Ctrl-C stops in order")
         terminal.doing("loading Dagster")
         runs, rows, interrupted = _run(wanted, settings, terminal)
@@ -87,6 +87,11 @@ def _capture(names: tuple[str, ...], settings: Settings) -> int:
         return 130
     whole = rows is not None and all(run.state == "complete" for run in runs)
     return 0 if whole and not folder.problems else 1
+
+
+async def _connect(storage: StorageManager) -> None:
+    async with storage:
+        pass  # it connects as it enters
 
 
 def _run(

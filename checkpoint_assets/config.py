@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -44,6 +44,28 @@ class Timeouts(BaseModel):
     session: float = Field(default=900, gt=0, description="one whole session")
 
 
+class Capture(BaseModel):
+    """What is kept of a page, and how its pictures are stored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    screenshots: Literal["fast", "small", "lossy"] = Field(
+        default="fast",
+        description="lossless and quick; lossless and small, at six times the work; or lossy",
+    )
+    quality: int = Field(default=80, ge=1, le=99, description="of lossy pictures")
+    lossy_above: float | None = Field(
+        default=None,
+        gt=1,
+        description="a lossless picture more than so many times as large as the lossy one is lossy",
+    )
+    canvas: bool = Field(default=True, description="keep what is painted on canvas elements")
+    max_nodes: int = Field(default=200_000, ge=1, description="a page with more is cut off")
+    max_html: int = Field(
+        default=16 * 1024 * 1024, ge=1, description="characters; a page with more is cut off"
+    )
+
+
 class Settings(BaseSettings):
     """All settings of the project. Unknown ones in the file or the call are refused."""
 
@@ -71,6 +93,7 @@ class Settings(BaseSettings):
         default=4, ge=1, le=1000, description="captured steps that may wait for storage"
     )
     timeouts: Timeouts = Field(default=Timeouts(), description="deadlines in seconds")
+    capture: Capture = Field(default=Capture(), description="what is kept of a page, and how")
 
     @field_validator("chromium_arguments", "allow_private", mode="before")
     @classmethod

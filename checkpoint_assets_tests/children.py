@@ -53,14 +53,16 @@ async def all_gone(before: dict[int, str], seconds: float = 10) -> dict[int, str
     return left
 
 
-def kill_browser(before: dict[int, str]) -> None:
-    """Kill the Chromium that was started since: its main process, as the system would."""
+def browser_pid(before: dict[int, str]) -> int:
+    """The main process of the one Chromium that was started since."""
     main = [
-        pid for pid, command in started_since(before, "chrom").items() if "--type=" not in command
+        pid
+        for pid, command in started_since(before, "--remote-debugging-pipe").items()
+        # Debian starts it by a script, which waits for it.
+        if "--type=" not in command and not command.startswith("/bin/sh")
     ]
-    browsers = [pid for pid in main if "/node" not in descendants().get(pid, "")]
-    assert len(browsers) == 1, browsers
-    os.kill(browsers[0], signal.SIGKILL)
+    assert len(main) == 1, "\n".join(started_since(before).values())
+    return main[0]
 
 
 def kill_renderers(before: dict[int, str]) -> None:

@@ -75,7 +75,7 @@ class Program:
         """The lines in which all of the words are."""
         return [line for line in self.lines if all(word in line for word in words)]
 
-    def wait_for_line(self, *words: str, seconds: float = 60) -> str:
+    def wait_for_line(self, *words: str, seconds: float = 100) -> str:
         """The first line in which all of the words are, as soon as it is printed."""
 
         def there() -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import re
 import signal
 import socket
@@ -18,6 +19,7 @@ import dagster as dg
 import pytest
 from moto.server import ThreadedMotoServer
 
+from checkpoint_assets.cli import dagster_home
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets_tests.pages import HERMETIC
@@ -146,8 +148,6 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, H
 class TestAFolderWithBrokenScenarios:
     """Each message says what and where; the good scenario is captured all the same."""
 
-    pytestmark = pytest.mark.xdist_group("mixed")
-
     def test_a_typo_is_named_with_its_line_and_the_right_word(
         self, mixed: tuple[Program, Home, str]
     ) -> None:
@@ -219,8 +219,6 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prog
 class TestCtrlC:
     """The session ends in order, what is committed stays, and nothing runs on."""
 
-    pytestmark = pytest.mark.xdist_group("interrupted")
-
     def test_the_exit_code_is_130(self, interrupted: tuple[Program, Home]) -> None:
         program, _ = interrupted
         assert program.process.returncode == 130
@@ -260,7 +258,7 @@ class TestCtrlC:
     def test_the_run_does_not_stay_open(self, interrupted: tuple[Program, Home]) -> None:
         _, home = interrupted
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
-            runs = [run for run in instance.get_runs() if "dagster/partition" in run.tags]
+            runs = instance.get_runs(dg.RunsFilter(job_name="capture_job"))
             states = {run.tags["dagster/partition"]: run.status for run in runs}
         assert states["good"] is dg.DagsterRunStatus.SUCCESS
         assert states["slow"] in {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.FAILURE}
@@ -333,7 +331,6 @@ def s3_environment(endpoint: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.xdist_group("s3")
 def test_a_shop_scenario_is_captured_into_a_bucket(home: Home, s3_endpoint: str) -> None:
     client = boto3.client(
         "s3",
@@ -364,7 +361,6 @@ def test_a_shop_scenario_is_captured_into_a_bucket(home: Home, s3_endpoint: str)
     assert not home.store.exists()
 
 
-@pytest.mark.xdist_group("s3")
 def test_a_bucket_that_is_not_there_is_said_once(home: Home, s3_endpoint: str) -> None:
     home.write(GOOD)
     environment = s3_environment(s3_endpoint) | {"SM_S3_BUCKET_NAME": "no-such-bucket"}
@@ -388,6 +384,61 @@ def test_help_does_not_load_dagster() -> None:
     code = "import sys, checkpoint_assets.cli; sys.exit('dagster' in sys.modules)"
     with Program([sys.executable, "-c", code], {}) as program:
         assert program.wait() == 0
+
+
+def test_dev_refuses_a_port_that_is_taken(home: Home) -> None:
+    home.write(GOOD)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with home.start("dev", "--port", str(port)) as program:
+            assert program.wait() == 2
+    assert program.lines_with(f"port {port} of 127.0.0.1 is in use; name another with --port")
+
+
+@pytest.fixture
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, in which ``DAGSTER_HOME`` is ``home``."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "home")
+    return tmp_path
+
+
+def test_dagsters_home_is_made_and_takes_the_settings_of_the_working_directory(
+    working_directory: Path,
+) -> None:
+    (working_directory / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+
+    home = dagster_home()
+
+    assert home == working_directory / "home"
+    assert os.environ["DAGSTER_HOME"] == str(home)
+    # A link, and a relative one: it follows changes, and the project may be moved.
+    assert (home / "dagster.yaml").readlink() == Path("../dagster.yaml")
+    assert dagster_home() == home
+
+
+def test_settings_that_dagsters_home_has_of_its_own_stay(working_directory: Path) -> None:
+    (working_directory / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    (working_directory / "home").mkdir()
+    own = working_directory / "home" / "dagster.yaml"
+    own.write_text("telemetry: {enabled: true}\n")
+
+    dagster_home()
+
+    assert own.read_text() == "telemetry: {enabled: true}\n"
+
+
+def test_a_link_to_settings_that_are_gone_is_made_anew(working_directory: Path) -> None:
+    (working_directory / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    (working_directory / "home").mkdir()
+    own = working_directory / "home" / "dagster.yaml"
+    own.symlink_to("../elsewhere/dagster.yaml")
+
+    dagster_home()
+
+    assert own.read_text() == "telemetry: {enabled: false}\n"
 
 
 def test_a_terminated_capture_leaves_no_process(home: Home) -> None:

@@ -36,7 +36,11 @@ class SyncDataCollector:
         async def make() -> DataCollector:
             return DataCollector(storage, settings=settings, open_site=open_site, events=events)
 
-        self._collector = self._portal.call(make)
+        try:
+            self._collector = self._portal.call(make)
+        except BaseException:
+            self._portal.close()
+            raise
 
     def capture_scenario(
         self,

@@ -11,9 +11,10 @@ from typing import Any, Self
 
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.local_source import ALWAYS, LocalBrowserSource
-from checkpoint_assets.collection.redaction import Redactor
+from checkpoint_assets.collection.redaction import MASK, Redactor
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite, ServedSite
+from checkpoint_assets.collection.steps import Fill
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IDataSource, IEventEmitter, IStorageManager
 from checkpoint_assets.model.clock import Clock, isoformat, system_clock
@@ -155,6 +156,8 @@ class DataCollector:
             action_data=action,
             metadata=step.metadata["page"],
         )
+        if action.get("target", {}).get("private"):
+            session.private_steps.add(action["ordinal"])
         if problem := step.metadata["page"].get("incomplete"):
             session.incomplete.append(f"{step_id}: {problem}")
         await self._tell(
@@ -172,6 +175,7 @@ class DataCollector:
     async def _close(
         self, session: _Session, state: SessionState, reason: str | None, seconds: float
     ) -> SessionManifest:
+        reason = reason and session.redactor.text(reason)
         manifest = await self._storage.close_session(
             session.id,
             state,
@@ -180,11 +184,11 @@ class DataCollector:
                 "source": session.scenario.source,
                 "started_at": session.started_at,
                 "seconds": round(seconds, 3),
-                "reason": reason and session.redactor.text(reason),
+                "reason": reason,
                 "artifacts": sorted(session.artifacts),
                 "tags": {**session.scenario.tags, **session.tags},
                 "metadata": {
-                    "scenario": session.redactor.json(session.scenario.to_dict()),
+                    "scenario": session.redactor.json(session.words()),
                     "scenario_digest": session.scenario.digest,
                     "expected_steps": session.expected_steps,
                     "browser": self._browser.version,
@@ -231,6 +235,7 @@ class DataCollector:
                 raise InvalidScenario(
                     f"scenario {scenario.name!r} needs the secret {name}",
                     path=str(scenario.path) if scenario.path else None,
+                    line=_line_of(scenario, name),
                     hint=f"set the environment variable CHECKPOINT_SECRET_{name}",
                 )
             found[name] = value
@@ -253,6 +258,10 @@ class DataCollector:
         await self.close()
 
 
+# What of a step's words may go into a field.
+_TYPED = {"fill": ("text",), "select": ("values", "label"), "press": ("key",)}
+
+
 class _Session:
     """One session while it is captured."""
 
@@ -271,11 +280,30 @@ class _Session:
         self.tags = tags
         # Steps that are stored without something they should have, and why.
         self.incomplete: list[str] = []
+        # Numbers of the steps that acted on something private.
+        self.private_steps: set[int] = set()
         self.started_at: str | None = None
 
     @property
+    def _steps_added(self) -> int:
+        return 0 if self.scenario.steps[0].kind == "goto" else 1
+
+    @property
     def expected_steps(self) -> int:
-        return len(self.scenario.steps) + (0 if self.scenario.steps[0].kind == "goto" else 1)
+        return len(self.scenario.steps) + self._steps_added
+
+    def words(self) -> dict[str, Any]:
+        """The scenario as plain JSON, without what it put into private fields."""
+        words = self.scenario.to_dict()
+        for number in self.private_steps:
+            ((kind, step),) = words["steps"][number - 1 - self._steps_added].items()
+            step.update({key: MASK for key in _TYPED.get(kind, ()) if step.get(key) is not None})
+        return words
+
+
+def _line_of(scenario: Scenario, secret: str) -> int | None:
+    steps = (step for step in scenario.steps if isinstance(step, Fill) and step.secret == secret)
+    return next((step.line for step in steps), None)
 
 
 def _check_supported(scenario: Scenario) -> None:

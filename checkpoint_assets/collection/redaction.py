@@ -1,6 +1,6 @@
 """The one place that takes secrets out of what is written down.
 
-The page itself masks private fields before they leave it (``browser/snapshot.js``). Here known
+The page itself masks private fields before they leave it (``browser/page_world``). Here known
 secret values are replaced wherever else they turn up: in HTML, actions, URLs, errors and logs.
 """
 
@@ -107,12 +107,16 @@ class Redactor:
 def _forms(secret: str) -> set[str]:
     encoded = secret.encode(errors="replace")
     in_urls = {quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
+    # A message quotes with repr, which escapes some characters, and ' only beside ".
+    quoted = "".join(char if char in "'\"" else repr(char)[1:-1] for char in secret)
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     forms = {
         secret,
         *in_urls,
         *(re.sub("%..", lambda escape: escape[0].lower(), form) for form in in_urls),
         html.escape(secret),
+        quoted,
+        quoted.replace("'", "\\'"),
         base64.b64encode(encoded).decode(),
         base64.urlsafe_b64encode(encoded).decode().rstrip("="),
     }
@@ -122,7 +126,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def _in_page(text: str) -> set[str]:
-    """The text as ``browser/snapshot.js`` writes it: as text and attribute, in frames of frames."""
+    """The text as ``browser/page_world`` writes it: as text and attribute, in frames of frames."""
     as_text = html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
     forms = {text, as_text}
     for _ in range(1 + _FRAMES_DEEP):

@@ -76,6 +76,12 @@ def capture(
 ) -> Iterator[Any]:
     """Capture the partition's scenario; the selected assets decide which artifacts."""
     selected = {key.to_user_string() for key in context.selected_asset_keys}
+    if not selected:
+        # "Execute" beside the check in the UI asks for the check alone, and for no partition.
+        raise dg.Failure(
+            "a session is judged when it is captured: materialize an asset of it",
+            allow_retries=False,
+        )
     wanted = {artifact for name, artifact in ARTIFACTS.items() if name in selected}
     try:
         scenario = setup.scenario(context.partition_key)

@@ -11,10 +11,13 @@ from typing import Any, Generic, TypeVar
 from checkpoint_assets.model.errors import CheckpointError, InvalidInput, PartialFailure
 
 T = TypeVar("T")
+L = TypeVar("L")
 R = TypeVar("R")
 
 # Steps that are being read ahead of the one that the caller has, at most.
 READ_AHEAD = 16
+# Bytes of a batch that are in memory at a time, at most, but for one step that is larger.
+BYTES_AT_ONCE = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +67,66 @@ class BatchReport:
             ) from error
 
 
+class ByteBudget:
+    """Room for so many bytes; one piece that is larger than all of it has it for itself."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._used = 0
+        self._room = asyncio.Condition()
+
+    async def take(self, count: int) -> None:
+        """Wait until there is room for them."""
+        async with self._room:
+            await self._room.wait_for(lambda: not self._used or self._used + count <= self._size)
+            self._used += count
+
+    async def give_back(self, count: int) -> None:
+        """They are not in memory any more."""
+        async with self._room:
+            self._used -= count
+            self._room.notify_all()
+
+
 async def store_all(
     steps: Iterable[Step | Mapping[str, Any]] | AsyncIterable[Step | Mapping[str, Any]],
     store: Callable[[Step], Awaitable[object]],
     workers: int,
+    bytes_at_once: int = BYTES_AT_ONCE,
 ) -> BatchReport:
-    """Store each step. One that fails hinders no other; ``steps`` is taken from as room is.
+    """Store each step. One that fails hinders no other.
 
+    A step is taken from ``steps`` when a worker is free and those under way leave room for it.
     An error of ``steps`` itself is raised, after what had been taken is stored.
     """
     report = BatchReport()
     source = steps if isinstance(steps, AsyncIterable) else _as_async(steps)
     items = aiter(source)
     taking = asyncio.Lock()
+    budget = ByteBudget(bytes_at_once)
     ended = False
 
-    async def work() -> None:
+    async def next_step() -> tuple[Step | Mapping[str, Any], int] | None:
         nonlocal ended
-        while True:
-            # An iterator takes one question at a time.
-            async with taking:
-                if ended:
-                    return
-                try:
-                    item = await anext(items)
-                except BaseException as error:
-                    ended = True
-                    if isinstance(error, StopAsyncIteration):
-                        return
-                    raise
+        # An iterator takes one question at a time; whoever waits for room keeps others from
+        # taking more.
+        async with taking:
+            if ended:
+                return None
+            try:
+                item = await anext(items)
+            except BaseException as error:
+                ended = True
+                if isinstance(error, StopAsyncIteration):
+                    return None
+                raise
+            size = _size(item)
+            await budget.take(size)
+            return item, size
+
+    async def work() -> None:
+        while taken := await next_step():
+            item, size = taken
             name = _name(item)
             try:
                 await store(as_step(item))
@@ -100,12 +134,22 @@ async def store_all(
                 report.failed[name] = error
             else:
                 report.stored.append(name)
+            finally:
+                await budget.give_back(size)
 
     results = await asyncio.gather(*(work() for _ in range(workers)), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result
     return report
+
+
+def _size(item: Step | Mapping[str, Any]) -> int:
+    if isinstance(item, Step):
+        parts = (item.html_content, item.screenshot_bytes)
+    else:
+        parts = (item.get("html_content"), item.get("screenshot_bytes"))
+    return sum(len(part) for part in parts if isinstance(part, (str, bytes)))
 
 
 def _name(item: Step | Mapping[str, Any]) -> str:
@@ -139,27 +183,58 @@ class Retrieved(Generic[R]):
 
 async def retrieve_all(
     names: Iterable[tuple[str, str]] | AsyncIterable[tuple[str, str]],
-    retrieve: Callable[[str, str], Awaitable[R]],
+    look: Callable[[str, str], Awaitable[L]],
+    size: Callable[[L], int],
+    read: Callable[[L], Awaitable[R]],
+    *,
     ahead: int = READ_AHEAD,
+    bytes_at_once: int = BYTES_AT_ONCE,
 ) -> AsyncIterator[Retrieved[R]]:
-    """Each step in the order of ``names``; at most ``ahead`` are read before they are taken."""
-    source = names if isinstance(names, AsyncIterable) else _as_async(names)
-    reading: deque[asyncio.Task[Retrieved[R]]] = deque()
+    """Each step in the order of ``names``.
 
-    async def read(session_id: str, step_id: str) -> Retrieved[R]:
+    ``look`` finds it, ``size`` says how many bytes ``read`` will bring. At most ``ahead`` are
+    under way before they are taken, and no more bytes than there is room for.
+    """
+    source = names if isinstance(names, AsyncIterable) else _as_async(names)
+    reading: deque[asyncio.Task[tuple[Retrieved[R], int]]] = deque()
+    budget = ByteBudget(bytes_at_once)
+
+    async def retrieve(
+        session_id: str, step_id: str, turn: asyncio.Event, next_turn: asyncio.Event
+    ) -> tuple[Retrieved[R], int]:
+        count = 0
         try:
-            return Retrieved(session_id, step_id, await retrieve(session_id, step_id))
+            try:
+                found = await look(session_id, step_id)
+            finally:
+                # Room is given in order, or the one that is waited for might get none.
+                await turn.wait()
+            count = size(found)
+            await budget.take(count)
+            next_turn.set()
+            return Retrieved(session_id, step_id, await read(found)), count
         except CheckpointError as error:
             failed: Retrieved[R] = Retrieved(session_id, step_id, None, error)
-            return failed
+            return failed, count
+        finally:
+            next_turn.set()
 
+    turn = asyncio.Event()
+    turn.set()
     try:
         async for session_id, step_id in source:
-            reading.append(asyncio.create_task(read(session_id, step_id)))
+            next_turn = asyncio.Event()
+            work = retrieve(session_id, step_id, turn, next_turn)
+            reading.append(asyncio.create_task(work))
+            turn = next_turn
             if len(reading) >= ahead:
-                yield await reading.popleft()
+                item, count = await reading.popleft()
+                yield item
+                await budget.give_back(count)
         while reading:
-            yield await reading.popleft()
+            item, count = await reading.popleft()
+            yield item
+            await budget.give_back(count)
     finally:
         for task in reading:
             task.cancel()

@@ -26,8 +26,12 @@ class BuriedCheck:
         self._lock = threading.Lock()
         self._clean: OrderedDict[SessionId, float] = OrderedDict()
 
-    async def refuse_if_buried(self, session_id: SessionId, step_id: StepId) -> None:
-        """Raises ``Conflict`` for a session or step that was deleted and is not swept yet."""
+    async def refuse_if_buried(self, session_id: SessionId, step_id: StepId | None = None) -> None:
+        """Raises ``Conflict`` for a session or step that was deleted and is not swept yet.
+
+        Where nobody can tell because the store is away, a store with a spool is told so, and
+        takes what is written next to the spool; what waits there is checked when it is drained.
+        """
         now = self._clock.monotonic()
         with self._lock:
             if self._clean.get(session_id, float("-inf")) > now - _VALID_SECONDS:

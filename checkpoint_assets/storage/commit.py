@@ -31,7 +31,7 @@ from checkpoint_assets.storage.content import Content
 from checkpoint_assets.storage.hashing import digest, sha256_hex
 from checkpoint_assets.storage.keys import Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.media import JSON
-from checkpoint_assets.storage.store import ObjectInfo, Store
+from checkpoint_assets.storage.store import ObjectInfo, Store, StoredObject
 
 # Members of a record that differ when the same step is committed again.
 _PER_ATTEMPT: Any = {
@@ -115,10 +115,8 @@ async def write_step(
     """
     key = artifact_key(session_id, step_id, Artifact.METADATA, options.layout)
     before = await _present(store, key) if options.replace else None
-    if before is not None:
-        present = parse_record(await store.get(key), key)
-        if await _is_unchanged(present, contents, metadata):
-            return present
+    if before is not None and await _is_unchanged(before, key, contents, metadata):
+        return parse_record(before.data, key)
     artifacts = await _write_artifacts(store, session_id, step_id, contents, options)
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -134,22 +132,26 @@ async def write_step(
         if before is None:
             await put_once(store, key, data, media_type=JSON, sha256=sha256_hex(data))
         else:
-            await _put_over(store, key, data, before)
+            await _put_over(store, key, data, before.info)
     except Conflict as conflict:
         return await _same_commit(store, key, data, conflict)
     return _record(record)
 
 
-async def _present(store: Store, key: str) -> ObjectInfo | None:
+async def _present(store: Store, key: str) -> StoredObject | None:
     try:
-        return await store.stat(key)
+        return await store.fetch(key)
     except NotFound:
         return None
 
 
 async def _is_unchanged(
-    record: CommitRecord, contents: Sequence[Content], metadata: Mapping[str, Any] | None
+    before: StoredObject,
+    key: str,
+    contents: Sequence[Content],
+    metadata: Mapping[str, Any] | None,
 ) -> bool:
+    record = parse_record(before.data, key)
     there = {name: artifact.sha256 for name, artifact in record.artifacts.items()}
     given = {str(content.artifact): await digest(content.data) for content in contents}
     return there == given and record.metadata == metadata
@@ -161,7 +163,7 @@ async def _put_over(store: Store, key: str, data: bytes, before: ObjectInfo) -> 
         await store.put(key, data, media_type=JSON, sha256=sha256, if_match=before.etag)
     except (Conflict, StoreUnavailable) as error:
         present = await _present(store, key)
-        if present is None or not await _is_same(store, present, len(data), sha256):
+        if present is None or present.data != data:
             raise Conflict(f"{key} was replaced by somebody else", key=key) from error
 
 
@@ -205,7 +207,12 @@ async def _write_artifacts(
 
 async def _same_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> CommitRecord:
     """The record that is there, if it commits what ours would."""
-    theirs, ours = parse_record(await store.get(key), key), parse_record(data, key)
+    try:
+        theirs = parse_record(await store.get(key), key)
+    except NotFound:
+        # Deleted since: what the step was cannot be told any more, and ours is not there.
+        raise conflict from None
+    ours = parse_record(data, key)
     if _content(theirs) != _content(ours):
         raise conflict
     return theirs

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.errors import PartialFailure
+from checkpoint_assets.model.errors import IntegrityError, NotFound, PartialFailure
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.keys import (
     manifest_key,
@@ -24,6 +24,9 @@ from checkpoint_assets.storage.store import ObjectInfo, Store
 
 logger = logging.getLogger(__name__)
 
+# Up to here it takes fewer bytes to ask for each key than to list a session.
+_FEW = 3
+
 
 async def delete_keys(
     store: Store, keys: Sequence[str], session_id: SessionId | None = None
@@ -32,6 +35,28 @@ async def delete_keys(
     if keys:
         report = await store.delete(keys)
         raise_failures(report.failed, len(keys), session_id)
+
+
+async def delete_surely(store: Store, keys: Sequence[str], session_id: SessionId) -> None:
+    """``delete_keys``, and then a look: there are servers that say deleted and do not delete."""
+    await delete_keys(store, keys, session_id)
+    left: list[str] = []
+    if len(keys) <= _FEW:
+        left = [key for key in keys if await _is_there(store, key)]
+    else:
+        doomed = set(keys)
+        async for page in store.list(session_prefix(session_id)):
+            left += [info.key for info in page.objects if info.key in doomed]
+    lies = {key: IntegrityError(f"{key} was deleted and is still there", key=key) for key in left}
+    raise_failures(dict(lies), len(keys), session_id)
+
+
+async def _is_there(store: Store, key: str) -> bool:
+    try:
+        await store.stat(key)
+    except NotFound:
+        return False
+    return True
 
 
 def raise_failures(
@@ -112,8 +137,8 @@ async def delete_for_good(
     found = await find_files(store, session_id, step_id)
     if found.foreign:
         logger.warning("%d foreign objects stay in the folder of %s", found.foreign, session_id)
-    await delete_keys(store, found.records, session_id)
-    await delete_keys(store, found.files + found.manifest, session_id)
+    await delete_surely(store, found.records, session_id)
+    await delete_surely(store, found.files + found.manifest, session_id)
     erased = 0
     if await store.keeps_versions():
         erased = await erase_versions(store, session_id, step_id)

@@ -223,6 +223,24 @@ def parse_step_key(key: str) -> StepKey | None:
         return None
 
 
+def parse_record_name(name: str) -> tuple[StepId, Layout] | None:
+    """The step and the layout of a commit record by its key below the session, else ``None``.
+
+    For listings of one session, where it is cheaper than ``parse_step_key``.
+    """
+    layout: Layout = "flat"
+    stem = name.removesuffix(_FLAT[Artifact.METADATA])
+    if stem == name:
+        layout = "nested"
+        stem = name.removesuffix(f"/{_NESTED[Artifact.METADATA]}")
+        if stem == name:
+            return None
+    try:
+        return parse_step_id(stem), layout
+    except InvalidId:
+        return None
+
+
 def parse_session_folder(folder: str) -> SessionId | None:
     """The session of a top-level folder (``{session_id}/``); ``None`` if reserved or foreign."""
     try:

@@ -11,8 +11,8 @@ from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.keys import (
     TOMBSTONES,
     artifact_key,
+    parse_record_name,
     parse_session_folder,
-    parse_step_key,
     parse_tombstone_key,
     session_prefix,
 )
@@ -69,6 +69,7 @@ async def step_ids(
     """Ids of the session's committed steps, in the order of their keys."""
     folder = session_prefix(session_id)
     start = folder + prefix
+    last: StepId | None = None
     if after is not None:
         # The flat record sorts before the nested one: '.' comes before '/'.
         start = max(start, artifact_key(session_id, StepId(after), Artifact.METADATA, "flat"))
@@ -77,13 +78,16 @@ async def step_ids(
             # Three of four keys end here: how a record's key ends is the cheapest thing to ask.
             if not info.key.endswith("metadata.json"):
                 continue
-            key = parse_step_key(info.key)
-            if key is None or key.artifact is not Artifact.METADATA:
+            parsed = parse_record_name(info.key[len(folder) :])
+            if parsed is None:
                 continue
-            if not key.step_id.startswith(prefix):
+            step_id = parsed[0]
+            if not step_id.startswith(prefix):
                 return
-            if after is None or key.step_id != after:
-                yield key.step_id
+            # A step that is there in both layouts has its two records one after the other.
+            if step_id not in (after, last):
+                last = step_id
+                yield step_id
 
 
 async def matching(

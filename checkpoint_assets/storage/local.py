@@ -8,15 +8,14 @@ nothing may be there) or renamed to its name; the folder is synced last. A kille
 from __future__ import annotations
 
 import asyncio
-import heapq
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +23,6 @@ from checkpoint_assets.model.clock import Clock
 from checkpoint_assets.model.errors import (
     CheckpointError,
     Conflict,
-    InvalidInput,
     LocalStorageError,
     NotFound,
 )
@@ -36,6 +34,7 @@ from checkpoint_assets.storage.local_files import (
     opened_file,
     read_all,
     read_chunks,
+    split_key,
     status_of,
     written,
 )
@@ -119,7 +118,7 @@ class LocalStore(Store):
         return await self._run(partial(self._put, key, data, create, if_match))
 
     def _put(self, key: str, data: bytes, create: bool, if_match: str | None) -> ObjectInfo:
-        parts, name = _split(key)
+        parts, name = split_key(key)
         with translated(key):
             for _ in range(_ATTEMPTS):
                 try:
@@ -209,7 +208,7 @@ class LocalStore(Store):
 
     @contextmanager
     def _opened(self, key: str, version: str | None) -> Generator[int]:
-        parts, name = _split(key)
+        parts, name = split_key(key)
         with translated(key):
             if version is not None and not self._is_current(parts, name, version):
                 parts, name = self._versions.parts(key), _version_file(version, key)
@@ -242,7 +241,7 @@ class LocalStore(Store):
     def _delete(self, keys: Sequence[str]) -> DeleteReport:
         by_folder: dict[tuple[str, ...], dict[str, str]] = {}
         for key in keys:
-            parts, name = _split(key)
+            parts, name = split_key(key)
             by_folder.setdefault(parts, {})[name] = key
         versioned = self._versions.kept()
         failed: dict[str, Exception] = {}
@@ -299,53 +298,9 @@ class LocalStore(Store):
             await self._run(self._versions.enable)
 
     async def list_versions(self, prefix: str) -> AsyncIterator[Sequence[ObjectVersion]]:
-        versions = self._list_versions(prefix)
+        versions = self._versions.listed(prefix)
         while page := await self._run(lambda: list(islice(versions, _PAGE))):
             yield [version for group in page for version in group]
-
-    def _list_versions(self, prefix: str) -> Iterator[Sequence[ObjectVersion]]:
-        folder, slash, _ = prefix.rpartition("/")
-        current = (
-            info.key
-            for page in list_pages(self._folders, folder + slash, None, True)
-            for info in page.objects
-            if info.key.startswith(prefix)
-        )
-        with translated(prefix):
-            for key, _ in groupby(heapq.merge(current, self._versions.keys(prefix))):
-                yield self._versions_of(key)
-
-    def _versions_of(self, key: str) -> list[ObjectVersion]:
-        parts, name = _split(key)
-        found: list[ObjectVersion] = []
-        try:
-            with self._folders.opened(parts) as folder:
-                status = status_of(folder, name)
-        except FileNotFoundError:
-            status = None
-        if status:
-            info = _info(key, status, True)
-            found.append(
-                ObjectVersion(
-                    key, version_name(status), info.modified, info.size, True, False, info.etag
-                )
-            )
-        for entry in self._versions.entries(key):
-            if found and found[0].version == entry.version:
-                continue  # a replace that was cut short: the file is current and kept already
-            latest = not found
-            found.append(
-                ObjectVersion(
-                    key,
-                    entry.version,
-                    entry.modified,
-                    entry.size,
-                    latest,
-                    entry.deleted,
-                    entry.etag,
-                )
-            )
-        return found
 
     async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
         return await self._run(partial(self._delete_versions, versions))
@@ -355,24 +310,11 @@ class LocalStore(Store):
         for key, version in versions:
             try:
                 with translated(key):
-                    self._delete_version(key, version)
+                    self._versions.delete(key, version)
             except (OSError, CheckpointError) as error:
                 failed[key] = error
         keys = dict.fromkeys(key for key, _ in versions)
         return DeleteReport([key for key in keys if key not in failed], failed)
-
-    def _delete_version(self, key: str, version: str) -> None:
-        parts, name = _split(key)
-        with self._folders.made(parts) as folder, locked(folder):
-            status = status_of(folder, name)
-            if status and version_name(status) == version:
-                os.unlink(name, dir_fd=folder)
-                self._folders.sync(folder)
-                status = None
-            self._versions.remove(key, version)
-            if status is None:
-                self._versions.promote(folder, name, key)
-        self._folders.remove_if_empty(parts)
 
     async def leftovers(self, older_than: datetime) -> Sequence[str]:
         return await self._run(lambda: list(temporary_files(self._folders, (), older_than)))
@@ -390,15 +332,6 @@ class LocalStore(Store):
                     self._folders.remove_if_empty(tuple(parts))
                 except FileNotFoundError:
                     continue
-
-
-def _split(key: str) -> tuple[tuple[str, ...], str]:
-    """The folders of a key and its file name; refuses all that is no plain name."""
-    *folders, name = key.split("/")
-    for part in (*folders, name):
-        if not part or part[0] == "." or "\0" in part or "\\" in part:
-            raise InvalidInput(f"{key!r} cannot be a key", key=key)
-    return tuple(folders), name
 
 
 def _version_file(version: str, key: str) -> str:

@@ -9,7 +9,7 @@ import stat as modes
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 
-from checkpoint_assets.model.errors import LocalStorageError, NotFound
+from checkpoint_assets.model.errors import InvalidInput, LocalStorageError, NotFound
 from checkpoint_assets.storage.folders import TEMPORARY
 from checkpoint_assets.storage.local_listing import etag
 
@@ -19,6 +19,15 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 # Makes the time stamp of a file, in nanoseconds, from the one that the file system gave it.
 Stamp = Callable[[int], int]
+
+
+def split_key(key: str) -> tuple[tuple[str, ...], str]:
+    """The folders of a key and its file name; refuses all that is no plain name."""
+    *folders, name = key.split("/")
+    for part in (*folders, name):
+        if not part or part[0] == "." or "\0" in part or "\\" in part:
+            raise InvalidInput(f"{key!r} cannot be a key", key=key)
+    return tuple(folders), name
 
 
 @contextmanager

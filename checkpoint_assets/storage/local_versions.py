@@ -8,15 +8,20 @@ the current one is known without a file, and sorts by age. Versions are kept iff
 
 from __future__ import annotations
 
+import heapq
 import os
 import secrets
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 
 from checkpoint_assets.storage.folders import TEMPORARY, Folders
-from checkpoint_assets.storage.local_listing import etag
+from checkpoint_assets.storage.local_errors import translated
+from checkpoint_assets.storage.local_files import locked, split_key, status_of
+from checkpoint_assets.storage.local_listing import etag, list_pages, object_info
+from checkpoint_assets.storage.store import ObjectVersion
 
 FOLDER = ".versions"
 _KEPT = ".v"
@@ -143,6 +148,59 @@ class VersionFolder:
     def _tidy(self, parts: tuple[str, ...]) -> None:
         # The folder itself stays: it says that versions are kept.
         self._folders.remove_if_empty(parts, keep=1)
+
+    def delete(self, key: str, version: str) -> None:
+        """The version is gone for good; if it was the current one, the one before is current."""
+        parts, name = split_key(key)
+        with self._folders.made(parts) as folder, locked(folder):
+            status = status_of(folder, name)
+            if status and version_name(status) == version:
+                os.unlink(name, dir_fd=folder)
+                self._folders.sync(folder)
+                status = None
+            self.remove(key, version)
+            if status is None:
+                self.promote(folder, name, key)
+        self._folders.remove_if_empty(parts)
+
+    def listed(self, prefix: str) -> Iterator[list[ObjectVersion]]:
+        """All versions of each key that starts with ``prefix``, key by key, in order."""
+        folder, slash, _ = prefix.rpartition("/")
+        current = (
+            info.key
+            for page in list_pages(self._folders, folder + slash, None, True)
+            for info in page.objects
+            if info.key.startswith(prefix)
+        )
+        with translated(prefix):
+            for key, _ in groupby(heapq.merge(current, self.keys(prefix))):
+                yield self._of_key(key)
+
+    def _of_key(self, key: str) -> list[ObjectVersion]:
+        parts, name = split_key(key)
+        status: os.stat_result | None = None
+        with suppress(FileNotFoundError), self._folders.opened(parts) as folder:
+            status = status_of(folder, name)
+        found: list[ObjectVersion] = []
+        if status:
+            info = object_info(key, status, version_name(status))
+            name = version_name(status)
+            found.append(ObjectVersion(key, name, info.modified, info.size, True, False, info.etag))
+        for entry in self.entries(key):
+            if found and found[0].version == entry.version:
+                continue  # a replace that was cut short: the file is current and kept already
+            found.append(
+                ObjectVersion(
+                    key,
+                    entry.version,
+                    entry.modified,
+                    entry.size,
+                    not found,
+                    entry.deleted,
+                    entry.etag,
+                )
+            )
+        return found
 
     def keys(self, prefix: str) -> Generator[str]:
         """All keys that have versions besides the current one, in order."""

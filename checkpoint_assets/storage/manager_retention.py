@@ -13,6 +13,7 @@ from checkpoint_assets.storage.deletion import delete_for_good
 from checkpoint_assets.storage.expiry import ExpirationReport
 from checkpoint_assets.storage.manager_base import ManagerBase
 from checkpoint_assets.storage.pins import Pin
+from checkpoint_assets.storage.spooling import refuse_if_spooled
 from checkpoint_assets.storage.step_versions import undelete_session
 from checkpoint_assets.storage.sweeping import SweepReport
 
@@ -130,11 +131,12 @@ class RetentionMethods(ManagerBase):
     async def apply_expirations(self, *, dry_run: bool = False) -> ExpirationReport:
         """Delete what has expired, as ``delete_session`` and ``delete_step`` do.
 
-        Pinned sessions stay, and are in the report. Raises ``DeleteRefused`` where the store's
-        clock is more than five minutes off ours.
+        Pinned sessions stay, and are in the report; so do those that still wait in the spool.
+        Raises ``DeleteRefused`` where the store's clock is more than five minutes off ours.
         """
 
         async def delete(session: SessionId, step: StepId | None) -> None:
+            await refuse_if_spooled(self._store, session)
             await self._delete(session, step, permanent=False)
 
         return await expiry.apply_expirations(self._store, self._clock, delete, dry_run=dry_run)

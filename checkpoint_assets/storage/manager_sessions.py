@@ -40,11 +40,14 @@ class SessionMethods(ManagerBase):
     ) -> SessionManifest:
         """Write the manifest: the state, the steps and bytes that are stored, and ``manifest``.
 
-        Closing again with the same content is a success, with another raises ``Conflict``.
+        Closing again with the same content is a success, with another raises ``Conflict``, and so
+        does closing a session that was deleted.
         """
+        session = parse_session_id(session_id)
+        await self._buried.refuse_if_buried(session)
         return await close_session(
             self._store,
-            parse_session_id(session_id),
+            session,
             SessionState(state),
             manifest,
             closed_at=isoformat(self._clock.now()),

@@ -22,6 +22,7 @@ from checkpoint_assets.storage.commit import WriteOptions
 from checkpoint_assets.storage.content import decode_object, plain_object, step_contents
 from checkpoint_assets.storage.keys import artifact_key
 from checkpoint_assets.storage.manager_base import ManagerBase
+from checkpoint_assets.storage.reading import Commit
 from checkpoint_assets.storage.step_versions import StepVersion, step_versions
 from checkpoint_assets.storage.streaming import stream_artifact
 from checkpoint_assets.storage.whole_writes import write_step
@@ -138,14 +139,7 @@ class StepMethods(ManagerBase):
         record, data = await reading.read_step(
             self._store, session, step, wanted, layout=self._layout, version=version
         )
-        html, action = data.get(Artifact.HTML), data.get(Artifact.ACTION)
-        key = artifact_key(session, step, Artifact.ACTION, self._layout)
-        return (
-            None if html is None else html.decode(errors="replace"),
-            data.get(Artifact.SCREENSHOT),
-            None if action is None else decode_object(action, key),
-            record.metadata if Artifact.METADATA in wanted else None,
-        )
+        return _contents(record, data, wanted)
 
     def retrieve_steps(
         self,
@@ -156,12 +150,21 @@ class StepMethods(ManagerBase):
 
         Each has ``get()``, which returns what ``retrieve_step_data`` would, or raises its error.
         """
-        _wanted(artifacts)
+        wanted = _wanted(artifacts)
 
-        async def retrieve(session_id: str, step_id: str) -> StepContents:
-            return await self.retrieve_step_data(session_id, step_id, artifacts)
+        async def look(session_id: str, step_id: str) -> Commit:
+            session, step = parse_session_id(session_id), parse_step_id(step_id)
+            return await reading.read_commit(self._store, session, step, layout=self._layout)
 
-        return retrieve_all(steps, retrieve)
+        def size(commit: Commit) -> int:
+            listed = commit.record.artifacts
+            return sum(listed[name].size for name in wanted if name in listed)
+
+        async def read(commit: Commit) -> StepContents:
+            record, data = await reading.read_committed(self._store, commit, wanted)
+            return _contents(record, data, wanted)
+
+        return retrieve_all(steps, look, size, read)
 
     async def read_artifact(
         self, session_id: str, step_id: str, artifact: Artifact | str
@@ -233,6 +236,19 @@ class StepMethods(ManagerBase):
             options=WriteOptions(self._layout, replace=True),
         )
         return await self.get_commit_record(session, step)
+
+
+def _contents(
+    record: CommitRecord, data: Mapping[Artifact, bytes], wanted: Collection[Artifact]
+) -> StepContents:
+    html, action = data.get(Artifact.HTML), data.get(Artifact.ACTION)
+    where = f"the action of {record.session_id}/{record.step_id}"
+    return (
+        None if html is None else html.decode(errors="replace"),
+        data.get(Artifact.SCREENSHOT),
+        None if action is None else decode_object(action, where),
+        record.metadata if Artifact.METADATA in wanted else None,
+    )
 
 
 def _wanted(artifacts: Collection[Artifact | str] | None) -> tuple[Artifact, ...]:

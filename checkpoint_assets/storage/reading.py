@@ -18,6 +18,7 @@ from checkpoint_assets.storage.store import Store, StoredObject
 
 # A step that is stored anew between its record and its files is read again, this often.
 _ATTEMPTS = 3
+LARGE = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,15 @@ async def read_step(
     ``IntegrityError`` where a file is missing or is not what was committed.
     """
     commit = await read_commit(store, session_id, step_id, layout=layout, version=version)
+    return await read_committed(store, commit, wanted, version=version)
+
+
+async def read_committed(
+    store: Store, commit: Commit, wanted: Collection[Artifact], *, version: str | None = None
+) -> tuple[CommitRecord, dict[Artifact, bytes]]:
+    """``read_step`` from the point where the record was read."""
+    session_id, step_id = SessionId(commit.record.session_id), StepId(commit.record.step_id)
+    layout = commit.layout
     for _ in range(_ATTEMPTS):
         try:
             return commit.record, await _read_artifacts(store, commit, wanted)
@@ -114,7 +124,7 @@ async def read_artifact(store: Store, commit: Commit, artifact: Artifact) -> byt
     """The bytes of one artifact, compared with the record. Raises ``IntegrityError``."""
     described = commit.record.artifacts[artifact]
     key = listed_key(commit, artifact)
-    stored = await _fetch(store, key, described)
+    stored = await (_fetch if described.size <= LARGE else _fetch_in_pieces)(store, key, described)
     if await _is_as_described(stored, described):
         return stored.data
     older = await _find_version(store, key, described)
@@ -142,6 +152,20 @@ async def _fetch(store: Store, key: str, described: ArtifactRecord) -> StoredObj
             # A copy of a bucket has versions of its own; the digest tells which one is right.
             pass
     return await store.fetch(key)
+
+
+async def _fetch_in_pieces(store: Store, key: str, described: ArtifactRecord) -> StoredObject:
+    """A large object, in requests that each have a deadline of their own."""
+    version = described.version
+    try:
+        info = await store.stat(key, version=version)
+    except NotFound:
+        if version is None:
+            raise
+        version = None
+        info = await store.stat(key)
+    chunks = [chunk async for chunk in store.open(key, version=version)]
+    return StoredObject(info, b"".join(chunks))
 
 
 async def _find_version(store: Store, key: str, described: ArtifactRecord) -> StoredObject | None:

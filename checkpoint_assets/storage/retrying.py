@@ -214,15 +214,17 @@ class RetryingStore(WrappedStore):
         async def attempt() -> None:
             nonlocal left
             report = await self.inner.delete(left)
+            for key in left:
+                failed.pop(key, None)
+            failed.update(report.failed)
             left = [k for k, error in report.failed.items() if isinstance(error, StoreUnavailable)]
-            failed.update({k: error for k, error in report.failed.items() if k not in left})
             if left:
-                raise _Unfinished(report.failed[left[0]])
+                raise _Unfinished(str(failed[left[0]]))
 
         try:
             await self._try(f"deleting {len(keys)} objects from", keys[0], attempt)
-        except _Unfinished as error:
-            failed.update(dict.fromkeys(left, error.reason))
+        except _Unfinished:
+            pass  # each key's own error says more
         return failed
 
     async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
@@ -237,7 +239,3 @@ class RetryingStore(WrappedStore):
 
 class _Unfinished(StoreUnavailable):
     """Some keys of a delete failed in a way that is worth a retry."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__(str(reason))
-        self.reason = reason

@@ -30,7 +30,7 @@ from checkpoint_assets.storage.s3_clients import (
 )
 from checkpoint_assets.storage.s3_conditions import put_checking
 from checkpoint_assets.storage.s3_control import S3Control
-from checkpoint_assets.storage.s3_errors import s3_error
+from checkpoint_assets.storage.s3_errors import read_error, s3_error
 from checkpoint_assets.storage.s3_multipart import THRESHOLD, put_in_parts
 from checkpoint_assets.storage.store import (
     DeleteReport,
@@ -181,7 +181,7 @@ class S3Store(Store):
             info = _info(key, cast("Any", result.meta), cast("Any", result.attributes))
             data = bytes(await result.bytes_async())
         except Exception as error:  # obstore's errors are told apart by text, in one place
-            raise s3_error(error, f"reading {key}", key) from error
+            raise read_error(error, f"reading {key}", key) from error
         if len(data) != info.size:
             raise StoreUnavailable(f"reading {key}: got {len(data)} of {info.size} bytes", key=key)
         return StoredObject(info, data)
@@ -227,7 +227,7 @@ class S3Store(Store):
             result = await obstore.get_async(client, key, options=cast("Any", options))
             return _info(key, cast("Any", result.meta), cast("Any", result.attributes))
         except Exception as error:  # obstore's errors are told apart by text, in one place
-            raise s3_error(error, f"looking at {key}", key) from error
+            raise read_error(error, f"looking at {key}", key) from error
 
     async def list(
         self, prefix: str, *, after: str | None = None, recursive: bool = True

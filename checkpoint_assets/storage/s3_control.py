@@ -41,6 +41,10 @@ class S3Control:
         """The key as the bucket has it."""
         return f"{self._prefix}/{key}" if self._prefix else key
 
+    def url(self, key: str) -> str:
+        """The key as a URL, for messages."""
+        return f"s3://{self.bucket}/{self.full_key(key)}"
+
     def own_key(self, full: str) -> str:
         """The key without the store's prefix."""
         return full[len(self._prefix) + 1 :] if self._prefix else full
@@ -94,7 +98,7 @@ class S3Control:
             # Behind a folder means behind its keys; whatever still shows it is dropped below.
             inside = "~" if after.endswith("/") and not recursive else ""
             request["StartAfter"] = self.full_key(after + inside)
-        with self.asking(f"listing {self.bucket}/{prefix}", prefix) as client:
+        with self.asking(f"listing {self.url(prefix)}", prefix) as client:
             answer = client.list_objects_v2(**request)
         objects = [
             ObjectInfo(self.own_key(o["Key"]), o["Size"], o["LastModified"], o["ETag"])
@@ -148,7 +152,7 @@ class S3Control:
         request: dict[str, Any] = {"Bucket": self.bucket, "Prefix": self.full_key(prefix)}
         kept: list[ObjectVersion] = []
         while True:
-            with self.asking(f"listing versions of {prefix}", prefix) as client:
+            with self.asking(f"listing the versions of {self.url(prefix)}", prefix) as client:
                 answer = client.list_object_versions(**request, MaxKeys=PAGE)
             found = [self._version(entry) for entry in answer.get("Versions", ())]
             found += [self._version(entry, True) for entry in answer.get("DeleteMarkers", ())]

@@ -60,6 +60,8 @@ _UNAVAILABLE = frozenset(
 _BUSY = frozenset(
     ["Throttling", "ThrottlingException", "OperationAborted", "ConditionalRequestConflict"]
 )
+# The bytes were damaged or cut on their way to the server.
+_DAMAGED = frozenset(["XAmzContentSHA256Mismatch", "BadDigest", "IncompleteBody"])
 _ABSENT = frozenset(["NoSuchKey", "NoSuchVersion", "NoSuchUpload"])
 _CREDENTIALS = (
     NoCredentialsError,
@@ -71,6 +73,12 @@ _CREDENTIALS = (
 )
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"non-2xx status code: (\d{3})")
+
+
+def read_error(error: BaseException, what: str, key: str) -> StorageManagerError:
+    """``s3_error`` for a request that nothing can conflict with: a 409 is a server in trouble."""
+    typed = s3_error(error, what, key)
+    return StoreUnavailable(typed.message, key=key) if isinstance(typed, Conflict) else typed
 
 
 def s3_error(error: BaseException, what: str, key: str | None = None) -> StorageManagerError:
@@ -119,6 +127,8 @@ def from_code(code: str, status: int, text: str, what: str, key: str | None) -> 
     message = f"{what}: {text}"
     if code in _UNAVAILABLE or code in _BUSY or status >= 500 or status == 429:
         return StoreUnavailable(message, key=key, hint="the store asks to come back later")
+    if code in _DAMAGED:
+        return StoreUnavailable(message, key=key, hint="the bytes did not arrive as they were")
     if code in _HINTS:
         return S3ConfigError(message, key=key, hint=_HINTS[code])
     if code in _ABSENT or status == 404:

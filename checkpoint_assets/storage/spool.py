@@ -28,7 +28,7 @@ from checkpoint_assets.model.errors import NotFound, StorageFull
 from checkpoint_assets.model.records import encode_json
 from checkpoint_assets.storage.commit import put_once
 from checkpoint_assets.storage.hashing import sha256_hex
-from checkpoint_assets.storage.keys import VIEWS, parse_derived_key, parse_session_folder
+from checkpoint_assets.storage.keys import CATALOG, VIEWS, parse_derived_key, parse_session_folder
 from checkpoint_assets.storage.local import LocalStore
 from checkpoint_assets.storage.local_errors import translated
 from checkpoint_assets.storage.location import Location
@@ -36,6 +36,7 @@ from checkpoint_assets.storage.media import BINARY, JSON
 from checkpoint_assets.storage.spool_backlog import Backlog, folder_backlog
 from checkpoint_assets.storage.spool_files import has_folder, read_files
 from checkpoint_assets.storage.spool_locks import FolderLocks, SpoolLocks, make_private
+from checkpoint_assets.storage.spool_moving import MovingNote
 from checkpoint_assets.storage.store import Store
 
 # What stays free on the spool's disk, unless the caller says otherwise.
@@ -45,6 +46,8 @@ FLOOR_BYTES = 1 << 30
 REASON = "reason.json"
 
 _TEXT = "text/plain"
+# The reserved folders of which something can wait.
+_SPOOLED = (CATALOG, VIEWS)
 
 
 def spool_folder(
@@ -82,6 +85,7 @@ class Spool:
         self.dead = dead
         self.notes = notes
         self.locks = locks
+        self.moving = MovingNote(notes)
         self.folder = folder
         self._floor = floor_bytes
         self._prepared = False
@@ -132,11 +136,14 @@ class Spool:
             )
 
     def may_hold(self, key: str) -> bool:
-        """Whether anything waits in the key's top-level folder; for an empty key, anywhere.
+        """Whether anything may wait in the key's top-level folder; for an empty key, anywhere.
 
-        Costs a look at one folder, so it may be asked before every operation.
+        Costs a look at one folder at most, so it may be asked before every operation.
         """
-        return self.folder is None or has_folder(self.folder / "pending", key.partition("/")[0])
+        top = key.partition("/")[0]
+        if top[:1] == "_" and top not in _SPOOLED:
+            return False
+        return self.folder is None or has_folder(self.folder / "pending", top)
 
     def may_be_dead(self, session_id: str) -> bool:
         """Whether something of the session is dead."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from checkpoint_assets.model.clock import Clock
+from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import (
     Conflict,
     IntegrityError,
@@ -17,12 +18,14 @@ from checkpoint_assets.model.ids import SessionId
 from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.storage.deletion import delete_keys
 from checkpoint_assets.storage.hashing import digest
-from checkpoint_assets.storage.keys import tombstone_key
+from checkpoint_assets.storage.keys import artifact_key
 from checkpoint_assets.storage.sessions import close_session, read_manifest
 from checkpoint_assets.storage.spool import Spool
 from checkpoint_assets.storage.spool_dead import list_dead
+from checkpoint_assets.storage.spool_deleted import Deleted
 from checkpoint_assets.storage.spool_plan import WaitingStep, waiting_in
 from checkpoint_assets.storage.spool_report import DrainLedger
+from checkpoint_assets.storage.spool_verification import Sent, problem
 from checkpoint_assets.storage.store import Store
 
 # A step without a commit record is being written, or its writer is dead: after a day it is.
@@ -45,37 +48,36 @@ class SpoolClosing:
         """The manifest is drained, unless something else of the session still waits."""
         folder = await waiting_in(self._spool.pending, name)
         session_id = folder.session_id
+        if session_id is None or not (folder.torn or folder.manifest):
+            return
+        deleted = await Deleted.of(self._store, session_id)
         for step in folder.torn:
-            await self._end_torn(step)
-        if session_id is None or folder.steps or folder.objects:
-            return
-        if folder.manifest is not None and not await self._try_manifest(
-            session_id, folder.manifest.key
-        ):
-            return
-        if not folder.torn:
+            if not deleted.names(step.step_id):
+                await self._end_torn(step)
+        if folder.manifest and not (folder.steps or folder.objects):
+            await self._try_manifest(session_id, folder.manifest.key, deleted)
+        if not await self._spool.holds_some(session_id):
             await self._spool.forget_notes(session_id)
 
-    async def _try_manifest(self, session_id: SessionId, key: str) -> bool:
-        """Whether the manifest waits no more."""
+    async def _try_manifest(self, session_id: SessionId, key: str, deleted: Deleted) -> None:
+        data = await self._spool.pending.get(key)
+        if deleted.holds(None, key, data):
+            return
         try:
-            await self._drain_manifest(session_id, key)
+            if deleted.names(None):
+                raise Conflict(f"session {session_id} was deleted since", key=key)
+            await self._drain_manifest(session_id, key, data)
         except (StoreUnavailable, S3ConfigError):
             raise
         except (Conflict, IntegrityError) as error:
             await self._ledger.bury([key], session_id, None, error)
         except StorageError as error:
             self._ledger.failed(key, error)
-            return False
-        return True
 
-    async def _drain_manifest(self, session_id: SessionId, key: str) -> None:
+    async def _drain_manifest(self, session_id: SessionId, key: str, data: bytes) -> None:
         if dead := await list_dead(self._spool, session_id):
             what = ", ".join(one.step_id or one.keys[-1] for one in dead)
             raise Conflict(f"session {session_id} is not whole: {what} could not be drained")
-        if await self._has(tombstone_key(session_id)):
-            raise Conflict(f"session {session_id} was deleted since", key=key)
-        data = await self._spool.pending.get(key)
         try:
             waiting = SessionManifest.model_validate_json(data)
         except ValueError as error:
@@ -99,29 +101,28 @@ class SpoolClosing:
         self._ledger.drained(key, len(data))
 
     async def _end_torn(self, step: WaitingStep) -> None:
-        """What was never committed is set aside after a day, unless it is in the store."""
-        if step.modified is None or step.modified > self._clock.now() - GRACE:
+        """What the store has committed goes; what nobody has is set aside after a day."""
+        old = step.modified is not None and step.modified <= self._clock.now() - GRACE
+        if not old and not await self._is_committed(step):
             return
-        for key in (tombstone_key(step.session_id), tombstone_key(step.session_id, step.step_id)):
-            if await self._has(key):
-                return  # it was committed, then deleted, and can be restored
         stored = [key for key in step.files if await self._has_same(key)]
         await delete_keys(self._spool.pending, stored)
-        if rest := [key for key in step.files if key not in stored]:
+        if old and (rest := [key for key in step.files if key not in stored]):
             error = NotFound(f"{step.session_id}/{step.step_id} was never committed")
             await self._ledger.bury(rest, step.session_id, step.step_id, error)
 
-    async def _has(self, key: str) -> bool:
+    async def _is_committed(self, step: WaitingStep) -> bool:
+        """Whether the store has the step: then an earlier drain was cut short."""
+        record = artifact_key(step.session_id, step.step_id, Artifact.METADATA, step.layout)
         try:
-            await self._store.stat(key)
+            await self._store.stat(record)
         except NotFound:
             return False
         return True
 
     async def _has_same(self, key: str) -> bool:
         try:
-            return (await self._store.stat(key)).sha256 == await digest(
-                await self._spool.pending.get(key)
-            )
+            data = await self._spool.pending.get(key)
+            return await problem(self._store, Sent(key, len(data), await digest(data))) is None
         except NotFound:
             return False

@@ -1,7 +1,8 @@
 """Drains a spool: what waits goes to the store, in order, and leaves the spool once it is there.
 
-The oldest session first, its steps in order, each step's commit record after its files, the
-manifest last. Files of later steps may travel ahead, unseen, while a record is on its way.
+The oldest session first, its steps committed in order, each step's commit record after its files,
+the manifest last. Files of later steps may travel ahead, unseen, while a record is on its way, and
+a session need not wait for the last answers to the one before it.
 
 Everything is written create-only and may be written again, so a drain that is killed is simply
 run again: what is there already is found to be the same. Nothing leaves the spool before the
@@ -23,23 +24,25 @@ from checkpoint_assets.model.errors import (
     StorageError,
     StoreUnavailable,
 )
-from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.model.ids import SessionId
 from checkpoint_assets.storage.deletion import delete_keys
-from checkpoint_assets.storage.spool import can_be_replaced
+from checkpoint_assets.storage.spool import Spool, can_be_replaced
 from checkpoint_assets.storage.spool_backlog import listed_backlog
 from checkpoint_assets.storage.spool_closing import GRACE, SpoolClosing
 from checkpoint_assets.storage.spool_dead import revive
+from checkpoint_assets.storage.spool_deleted import Deleted
 from checkpoint_assets.storage.spool_plan import WaitingStep, oldest_first, waiting_in
 from checkpoint_assets.storage.spool_report import DrainLedger, DrainReport
 from checkpoint_assets.storage.spool_upload import SpoolUpload, Uploaded
 from checkpoint_assets.storage.spool_verification import Sent, unverified
 from checkpoint_assets.storage.spooling import SpoolingStore
 from checkpoint_assets.storage.store import ObjectInfo, Store
-from checkpoint_assets.storage.tombstones import tombstones
+from checkpoint_assets.storage.workers import run_all
 
 # What one round moves at most: its files are on the way at once, and are verified together.
 _BATCH_STEPS = 256
 _BATCH_BYTES = 64 << 20
+_AT_ONCE = 16
 
 
 async def drain_spool(
@@ -109,9 +112,16 @@ class _Drain:
         )
 
     async def run(self, limit: int | None) -> None:
+        # What is said of an earlier drain that was cut short holds until this one has been there.
+        cut_short = await self._spool.moving.read()
         async for batch in self._batches(limit):
             async with self._spool.locks.hold(batch.folders):
+                await self._spool.moving.write(cut_short | batch.folders)
                 await self._drain(batch)
+                cut_short -= batch.folders
+                await self._spool.moving.write(cut_short)
+        if limit is None:
+            await self._spool.moving.write(())
         for place in (self._spool.pending, self._spool.dead, self._spool.notes):
             left = await place.leftovers(self._clock.now() - GRACE)
             await place.remove_leftovers(left)
@@ -142,7 +152,7 @@ class _Drain:
 
     async def _drain(self, batch: _Batch) -> None:
         """One round: upload, commit in order, verify, remove, close."""
-        sending = _Sending(self._store.inner, self._upload, self._ledger)
+        sending = _Sending(self._store.inner, self._spool, self._upload, self._ledger)
         await sending.run(batch)
         if sending.sent:
             self._store.back()
@@ -164,11 +174,10 @@ class _Drain:
         whole = {key for key, found in sent.items() if not problems & {one.key for one in found}}
         drained = {step.name: step for step in steps if step.name in whole}
         objects = sorted(whole - set(drained))
-        # A record without its files is still found to be in the store; files without a record
-        # would look like a step that was never committed.
+        # The record first: from then on the step is read, and written, in the store alone.
         files = [key for step in drained.values() for key in step.files]
-        await delete_keys(self._spool.pending, files)
         await delete_keys(self._spool.pending, [*drained, *objects])
+        await delete_keys(self._spool.pending, files)
         await self._spool.forget_media_types(objects)
         self._ledger.report.steps += len(drained)
         self._ledger.report.objects += len(objects)
@@ -183,8 +192,11 @@ class _Sending:
     the steps that never can be.
     """
 
-    def __init__(self, store: Store, upload: SpoolUpload, ledger: DrainLedger) -> None:
+    def __init__(
+        self, store: Store, spool: Spool, upload: SpoolUpload, ledger: DrainLedger
+    ) -> None:
         self._store = store
+        self._spool = spool
         self._upload = upload
         self._ledger = ledger
         self.sent: dict[str, list[Sent]] = {}
@@ -195,17 +207,22 @@ class _Sending:
         sessions: dict[SessionId, list[WaitingStep]] = {}
         for step in batch.steps:
             sessions.setdefault(step.session_id, []).append(step)
-        work = [self._session(name, steps) for name, steps in sessions.items()]
+        gone = await run_all(self._deleted, sessions, _AT_ONCE)
+        work = [
+            self._session(steps, deleted)
+            for steps, deleted in zip(sessions.values(), gone, strict=True)
+        ]
         await _all([*work, *map(self._object, batch.objects)])
 
-    async def _session(self, session_id: SessionId, steps: Sequence[WaitingStep]) -> None:
+    async def _session(self, steps: Sequence[WaitingStep], deleted: Deleted) -> None:
         """The steps are committed in order, while the files of all are on their way."""
-        buried = await self._buried(session_id)
-        uploads = [asyncio.create_task(self._files(step, buried)) for step in steps]
+        uploads = [asyncio.create_task(self._files(step, deleted)) for step in steps]
         try:
             for step, upload in zip(steps, uploads, strict=True):
                 try:
                     uploaded = await upload
+                    if uploaded is None:
+                        continue
                     if isinstance(uploaded, StorageError):
                         raise uploaded
                     record = await self._upload.commit(uploaded)
@@ -224,14 +241,12 @@ class _Sending:
                 upload.cancel()
             await asyncio.gather(*uploads, return_exceptions=True)
 
-    async def _buried(self, session_id: SessionId) -> set[StepId | None]:
-        """The steps that were deleted and are not swept yet; ``None`` if the session was."""
-        return {step async for _, step, _ in tombstones(self._store, session_id)}
-
-    async def _files(
-        self, step: WaitingStep, buried: set[StepId | None]
-    ) -> Uploaded | StorageError:
-        if buried & {None, step.step_id}:
+    async def _files(self, step: WaitingStep, deleted: Deleted) -> Uploaded | StorageError | None:
+        """The step's files are in the store. ``None``: it was deleted, or is being deleted."""
+        if deleted.names(step.step_id):
+            record = (await self._spool.read([step.name])).get(step.name)
+            if record is None or deleted.holds(step.step_id, step.name, record):
+                return None
             return Conflict(f"{step.name} was deleted since", key=step.name)
         try:
             return await self._upload.files(step)
@@ -239,6 +254,9 @@ class _Sending:
             raise
         except StorageError as error:
             return error
+
+    async def _deleted(self, session_id: SessionId) -> Deleted:
+        return await Deleted.of(self._store, session_id)
 
     async def _object(self, info: ObjectInfo) -> None:
         try:

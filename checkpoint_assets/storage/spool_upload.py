@@ -42,18 +42,18 @@ class SpoolUpload:
         self._spool = spool
         self._gate = asyncio.Semaphore(concurrency)
 
-    async def files(self, step: WaitingStep) -> Uploaded:
-        """All files that the step's record lists are in the store.
+    async def files(self, step: WaitingStep) -> Uploaded | None:
+        """All files that the step's record lists are in the store. ``None``: it waits no more.
 
         Raises ``Conflict`` where the store has others, and ``IntegrityError`` where the spool's
         copy is damaged.
         """
         if step.record is None:
-            raise NotFound(f"{step.session_id}/{step.step_id} was never committed")
+            return None
         async with self._gate:
             waiting = await self._spool.read(step.keys)
             if step.record not in waiting:
-                raise NotFound(f"{step.record} waits no more", key=step.record)
+                return None
             data = waiting[step.record]
             record = parse_record(data, step.record)
             if (record.session_id, record.step_id) != (step.session_id, step.step_id):
@@ -107,10 +107,12 @@ class SpoolUpload:
         return Sent(key, len(data), sha256, md5)
 
     async def object(self, waiting: ObjectInfo, *, replaces: bool) -> Sent | None:
-        """The object is in the store; ``None`` where a later one has replaced it there."""
+        """The object is in the store. ``None``: a later one is, or it waits no more."""
         key = waiting.key
         async with self._gate:
-            data = await self._spool.pending.get(key)
+            data = (await self._spool.read([key])).get(key)
+            if data is None:
+                return None
             media_type = await self._spool.media_type(key)
             sha256, md5 = await _digests(data)
             if not replaces:

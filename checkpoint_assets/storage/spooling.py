@@ -8,22 +8,18 @@ them, so they raise ``StoreUnavailable``.
 - A step goes to one place as a whole. What an outage leaves half written in the store is whole in
   the spool; draining completes it.
 - Away means ``StoreUnavailable`` after all retries. ``S3ConfigError`` is never an outage.
-- While an outage is known, writes go to the spool without asking the store; reads ask it. A probe
-  in the background does so every few seconds.
+- While an outage is known, writes go to the spool without asking the store; a probe in the
+  background asks it every few seconds.
 - A manifest waits behind the steps of its session.
-- A step that waits is read from the spool alone; everything else is looked for in the store, then
-  in the spool. A listing shows both. While the store is away a listing of one session shows what
-  waits of it, unless the store is known to have steps of it; any other listing raises.
 - Deleting removes the object in both places.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from checkpoint_assets.model.clock import Clock, isoformat, system_clock
@@ -47,16 +43,13 @@ from checkpoint_assets.storage.keys import (
     parse_step_key,
     session_prefix,
 )
-from checkpoint_assets.storage.merged_listing import Entry, entries, merged, pages
 from checkpoint_assets.storage.outage import Outage
 from checkpoint_assets.storage.spool import Spool, can_be_replaced
 from checkpoint_assets.storage.spool_dead import forget_dead
 from checkpoint_assets.storage.spool_events import SpoolEventKind, SpoolEvents
-from checkpoint_assets.storage.spool_probe import StoreProbe
-from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Page, Store, StoredObject
-from checkpoint_assets.storage.wrapper import WrappedStore
+from checkpoint_assets.storage.spool_reading import SpoolReadingStore
+from checkpoint_assets.storage.store import DeleteReport, ObjectInfo, Store
 
-logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _FRAGMENTS = f"{CATALOG}/fragments/"
@@ -64,11 +57,8 @@ _FRAGMENTS = f"{CATALOG}/fragments/"
 _REMEMBERED = 4096
 
 
-class SpoolingStore(WrappedStore):
-    """Writes to ``inner``, and to ``spool`` while that is away.
-
-    ``probe`` is asked whether the store is back; it should be the store without retries.
-    """
+class SpoolingStore(SpoolReadingStore):
+    """Writes to ``inner``, and to ``spool`` while that is away. See ``SpoolReadingStore``, too."""
 
     def __init__(
         self,
@@ -81,11 +71,7 @@ class SpoolingStore(WrappedStore):
         endpoint_url: str | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        super().__init__(inner)
-        self.spool = spool
-        self.outage = outage or Outage(clock=clock)
-        self.events = events or SpoolEvents(inner.url)
-        self._probe = StoreProbe(probe or inner, self.outage, self.back)
+        super().__init__(inner, spool, clock=clock, probe=probe, outage=outage, events=events)
         self._endpoint_url = endpoint_url
         self._clock = clock
         self._lock = threading.Lock()
@@ -98,10 +84,6 @@ class SpoolingStore(WrappedStore):
         except StoreUnavailable as error:
             await self._prepare()
             self.away(error)
-
-    async def close(self) -> None:
-        """End what runs in the background of this event loop."""
-        await self._probe.close()
 
     def describe(self) -> dict[str, Any]:
         """The backlog, the outage and the counts, as plain data. Touches the disk alone."""
@@ -130,8 +112,12 @@ class SpoolingStore(WrappedStore):
 
         ``size`` is about how many bytes it writes. It may be called twice, with two stores.
         """
-        waits = self.spool.may_hold(session_id) and await self._step_waits(session_id, step_id)
-        if not waits and not self.known_away():
+        if self.spool.may_hold(session_id) and await self._step_waits(session_id, step_id):
+            # Nobody drains it while it is compared.
+            async with self.spool.locks.hold([session_id]):
+                if await self._step_waits(session_id, step_id):
+                    return await write(self.spool.pending)
+        if not self.known_away():
             try:
                 result = await write(self.inner)
             except StoreUnavailable as error:
@@ -200,7 +186,7 @@ class SpoolingStore(WrappedStore):
             )
 
         if if_match is not None or not _can_wait(key, create):
-            if not self.spool.may_hold(key):
+            if parse_step_key(key) is None or not self.spool.may_hold(key):
                 return await put(self.inner)
             async with self.spool.locks.hold([_top(key)]):
                 return await put(await self._place_of_file(key, data, create))
@@ -225,13 +211,12 @@ class SpoolingStore(WrappedStore):
     async def _place_of_file(self, key: str, data: bytes, create: bool) -> Store:
         """Where a single file of a step goes: a commit record that is restored, to its files."""
         step = parse_step_key(key)
-        if step is None:
-            return self.inner
         if not create and await self.spool.holds(key):
             raise StoreUnavailable(
                 f"{key} still waits in the spool", key=key, hint="drain the spool first"
             )
-        if create and step.artifact is Artifact.METADATA and await self._lists_waiting(key, data):
+        record = step is not None and step.artifact is Artifact.METADATA
+        if create and record and await self._lists_waiting(key, data):
             return self.spool.pending
         return self.inner
 
@@ -263,111 +248,6 @@ class SpoolingStore(WrappedStore):
             raise Conflict(f"{key} exists", key=key)
         return True
 
-    async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
-        if version is not None or not self.spool.may_hold(key):
-            with self._noticing():
-                return await self.inner.fetch(key, version=version)
-        return await self._look(key, lambda place: place.fetch(key))
-
-    async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
-        if version is not None or not self.spool.may_hold(key):
-            with self._noticing():
-                return await self.inner.stat(key, version=version)
-        return await self._look(key, lambda place: place.stat(key))
-
-    async def keeps_versions(self) -> bool:
-        with self._noticing():
-            return await self.inner.keeps_versions()
-
-    @contextmanager
-    def _noticing(self) -> Generator[None]:
-        """A read that gets no answer tells as much as a write: the next write need not try."""
-        try:
-            yield
-        except StoreUnavailable as error:
-            self.away(error)
-            raise
-
-    def open(
-        self, key: str, *, start: int = 0, length: int | None = None, version: str | None = None
-    ) -> AsyncIterator[bytes]:
-        if version is not None or not self.spool.may_hold(key):
-            return self.inner.open(key, start=start, length=length, version=version)
-        return self._open(key, start, length)
-
-    async def _open(self, key: str, start: int, length: int | None) -> AsyncIterator[bytes]:
-        async def begin(place: Store) -> tuple[bytes, AsyncIterator[bytes]]:
-            chunks = place.open(key, start=start, length=length)
-            return await anext(chunks, b""), chunks
-
-        chunk, chunks = await self._look(key, begin)
-        if chunk:
-            yield chunk
-            async for chunk in chunks:
-                yield chunk
-
-    async def _look(self, key: str, ask: Callable[[Store], Awaitable[T]]) -> T:
-        """The answer of the first place that has the object."""
-        away: StoreUnavailable | None = None
-        missing: NotFound | None = None
-        for place in await self._places(key):
-            if place is self.inner and away is not None:
-                continue
-            try:
-                return await ask(place)
-            except NotFound as error:
-                missing = error
-            except StoreUnavailable as error:
-                self.away(error)
-                away = error
-        raise away or missing or NotFound(f"no object {key}", key=key)
-
-    async def _places(self, key: str) -> tuple[Store, ...]:
-        """Where to look for the object, in order."""
-        step = parse_step_key(key)
-        record = key
-        if step is not None:
-            record = artifact_key(step.session_id, step.step_id, Artifact.METADATA, step.layout)
-        # The files of a step are read where its record is, so that one reading is of one writing.
-        if await self.spool.holds(record):
-            return self.spool.pending, self.inner
-        # It may be drained between the first two looks.
-        return self.inner, self.spool.pending, self.inner
-
-    def list(
-        self, prefix: str, *, after: str | None = None, recursive: bool = True
-    ) -> AsyncIterator[Page]:
-        if not self.spool.may_hold(prefix):
-            return self._list_inner(prefix, after, recursive)
-        return self._list(prefix, after, recursive)
-
-    async def _list_inner(
-        self, prefix: str, after: str | None, recursive: bool
-    ) -> AsyncIterator[Page]:
-        with self._noticing():
-            async for page in self.inner.list(prefix, after=after, recursive=recursive):
-                yield page
-
-    async def _list(self, prefix: str, after: str | None, recursive: bool) -> AsyncIterator[Page]:
-        # What waits is noted first: it is listed also when it is drained meanwhile.
-        waiting: list[Entry] = []
-        async for page in self.spool.pending.list(prefix, after=after, recursive=recursive):
-            waiting += entries(page)
-        begun = False
-        try:
-            listing = self.inner.list(prefix, after=after, recursive=recursive)
-            async for page in merged(listing, waiting):
-                yield page
-                begun = True
-        except StoreUnavailable as error:
-            self.away(error)
-            session_id = parse_session_folder(prefix.partition("/")[0])
-            if begun or session_id is None or await self.spool.is_partial(session_id):
-                raise
-            logger.warning("listing only what waits of %s in the spool: %s", session_id, error)
-            for page in pages(waiting):
-                yield page
-
     async def delete(self, keys: Sequence[str]) -> DeleteReport:
         names = {_top(key) for key in keys}
         waiting = {name for name in names if self.spool.may_hold(name)}
@@ -377,6 +257,7 @@ class SpoolingStore(WrappedStore):
         else:
             # A drainer that has read a step must not write it after it was deleted.
             async with self.spool.locks.hold(waiting):
+                await self.spool.moving.refuse(waiting)
                 report = await self.inner.delete(keys)
                 here = [key for key in keys if _top(key) in waiting]
                 failed.update((await self.spool.pending.delete(here)).failed)
@@ -385,31 +266,6 @@ class SpoolingStore(WrappedStore):
             if self.spool.may_be_dead(name):
                 await forget_dead(self.spool, name, set(keys) - set(failed))
         return DeleteReport([key for key in keys if key not in failed], failed)
-
-    def known_away(self) -> bool:
-        """Whether the store is known to be away; now and then this sets off a probe."""
-        if self.outage.since is None:
-            return False
-        self._probe.start_if_due()
-        return True
-
-    def back(self) -> None:
-        """The store answers again."""
-        seconds = self.outage.end()
-        if seconds is not None:
-            logger.info("%s answers again after %.0f s; drain the spool", self.url, seconds)
-            self.events.tell(SpoolEventKind.RECOVERED, reason=f"away for {seconds:.0f} s")
-
-    def away(self, error: StoreUnavailable) -> None:
-        """The store did not answer, or asked to come back later, once too often."""
-        if self.outage.begin(error):
-            logger.warning(
-                "%s is away, steps go to the spool %s until it is back: %s",
-                self.url,
-                self.spool.folder,
-                error,
-            )
-            self.events.tell(SpoolEventKind.OUTAGE, reason=str(error))
 
     def _remember(self, session_id: str) -> None:
         with self._lock:
@@ -433,6 +289,16 @@ class SpoolingStore(WrappedStore):
 def is_away(store: Store) -> bool:
     """Whether the store has a spool and is known to be away, so that asking it only costs time."""
     return isinstance(store, SpoolingStore) and store.known_away()
+
+
+async def refuse_if_spooled(store: Store, session_id: SessionId) -> None:
+    """Raises ``StoreUnavailable`` for a session of which something waits in the spool."""
+    if isinstance(store, SpoolingStore) and await store.spool.holds_some(session_id):
+        raise StoreUnavailable(
+            f"session {session_id} still waits in the spool",
+            session_id=session_id,
+            hint="drain the spool first",
+        )
 
 
 def _top(key: str) -> str:

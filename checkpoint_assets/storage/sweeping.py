@@ -12,6 +12,7 @@ from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.clock_skew import trusted_now
 from checkpoint_assets.storage.deletion import (
     delete_keys,
+    delete_surely,
     erase_versions,
     find_files,
     raise_failures,
@@ -93,7 +94,7 @@ async def _remove(store: Store, tombstone: Tombstone) -> int:
     # A step with a commit record was stored, or stored anew, since: it is not what was deleted.
     alive = {step.step_id for step in map(parse_step_key, found.records) if step}
     doomed = [key for key in found.files if not _belongs_to(key, alive)]
-    await delete_keys(store, doomed, session_id)
+    await delete_surely(store, doomed, session_id)
     count = len(doomed)
     if await store.keeps_versions():
         keys = {*doomed, *tombstone.records} - {*found.records, *found.manifest}

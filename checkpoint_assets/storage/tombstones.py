@@ -26,7 +26,7 @@ from checkpoint_assets.model.errors import (
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import SCHEMA_VERSION, encode_json
 from checkpoint_assets.storage.content import decode_object
-from checkpoint_assets.storage.deletion import delete_keys
+from checkpoint_assets.storage.deletion import delete_keys, delete_surely
 from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import (
     LAYOUTS,
@@ -138,9 +138,9 @@ async def bury(
     Raises ``DeleteRefused`` for a pinned session, also for one that is pinned at this moment.
     """
     await refuse_if_pinned(store, session_id)
-    keys, files_left = await _keys_to_bury(store, session_id, step_id)
+    keys = await _record_keys(store, session_id, step_id)
     records = await _read_all(store, keys)
-    if not records and not (files_left and await read_tombstone(store, session_id) is None):
+    if not records and not await _has_loose_files(store, session_id, step_id):
         return False
     new = Tombstone(session_id, step_id, deleted_at, grace, "buried", records)
     written, before = await _merge(store, new)
@@ -152,27 +152,37 @@ async def bury(
         if before is None:
             await store.delete([written.key])
         raise
-    await delete_keys(store, _records_first(records), session_id)
+    await delete_surely(store, _records_first(records), session_id)
     return True
 
 
-async def _keys_to_bury(
-    store: Store, session_id: SessionId, step_id: StepId | None
-) -> tuple[list[str], bool]:
-    """Keys of commit records and manifest; and whether a session has other objects."""
+async def _record_keys(store: Store, session_id: SessionId, step_id: StepId | None) -> list[str]:
+    """Keys of the commit records, and of the manifest if it is about the session."""
     if step_id is not None:
-        return [artifact_key(session_id, step_id, Artifact.METADATA, x) for x in LAYOUTS], False
+        return [artifact_key(session_id, step_id, Artifact.METADATA, x) for x in LAYOUTS]
     keys: list[str] = []
-    others = False
     async for page in store.list(session_prefix(session_id)):
         for info in page.objects:
             step = parse_step_key(info.key)
             is_record = step is not None and step.artifact is Artifact.METADATA
             if is_record or info.key == manifest_key(session_id):
                 keys.append(info.key)
-            else:
-                others = True
-    return keys, others
+    return keys
+
+
+async def _has_loose_files(store: Store, session_id: SessionId, step_id: StepId | None) -> bool:
+    """Whether there are files without a record, and no tombstone that knows of them."""
+    if await read_tombstone(store, session_id, step_id) is not None:
+        return False
+    folder = session_prefix(session_id)
+    # The files of a step follow each other: `{step}.html`, ..., `{step}/observation.html`.
+    after = f"{folder}{step_id}." if step_id is not None else None
+    async for page in store.list(folder, after=after):
+        if step_id is None:
+            return True
+        steps = [parse_step_key(info.key) for info in page.objects]
+        return any(step is not None and step.step_id == step_id for step in steps)
+    return False
 
 
 def _records_first(keys: Collection[str]) -> list[str]:
@@ -237,6 +247,7 @@ async def claim_for_sweep(store: Store, tombstone: Tombstone, info: ObjectInfo) 
     """The tombstone, if the sweep may go on: nobody restores it, nor will from now on."""
     if tombstone.state == "restoring":
         return None
+    await refuse_if_pinned(store, tombstone.session_id)
     if tombstone.state == "sweeping":
         return tombstone
     until = isoformat(info.modified + _RESOLUTION)
@@ -246,6 +257,7 @@ async def claim_for_sweep(store: Store, tombstone: Tombstone, info: ObjectInfo) 
     except Conflict:
         return None
     try:
+        # Pinned at this very moment? Whoever pins does not wait for us.
         await refuse_if_pinned(store, tombstone.session_id)
     except DeleteRefused:
         await _write(store, tombstone, info)

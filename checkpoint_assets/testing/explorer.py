@@ -68,6 +68,7 @@ def explore(
     kills: int = 1,
     lost: int = 0,
     refused: int = 0,
+    late: bool = True,
     by_task: bool = False,
     most_states: int = 100_000,
 ) -> Exploration:
@@ -75,12 +76,14 @@ def explore(
 
     In each schedule at most ``kills`` programs are killed, ``lost`` operations are done without
     their program being told (it gets ``StoreUnavailable``), and ``refused`` ones are not done.
-    Raises ``Violation`` for the first schedule that breaks something.
+    Without ``late``, what is on its way when its program is killed is never done. Raises
+    ``Violation`` for the first schedule that breaks something.
 
     ``by_task`` takes it that the tasks of one program share nothing but their results, so that the
     order in which they were answered is forgotten: many fewer states, and as many ends.
     """
-    return _Search(build, Budget(kills, lost, refused), by_task, most_states).run()
+    budget = Budget(kills, lost, refused, late)
+    return _Search(build, budget, by_task, most_states).run()
 
 
 class _Ahead(NamedTuple):

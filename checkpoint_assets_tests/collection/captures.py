@@ -15,15 +15,15 @@ from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IStorageManager
-from checkpoint_assets.model.enums import EventType
+from checkpoint_assets.model.enums import EventType, SessionState
 from checkpoint_assets.model.records import SessionManifest, SystemEvent
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.testing.sites import open_site
 from checkpoint_assets_tests.pages import HERMETIC, Pages
 
-# Nothing listens there (RFC 863): a connection is refused at once.
-DEAD = "127.0.0.1:9"
+# Nothing listens there, and Chromium does not refuse to ask.
+DEAD = "127.0.0.1:2"
 
 
 def capture_settings(pages: Pages, **more: Any) -> Settings:
@@ -36,6 +36,7 @@ def scenario_on(pages: Pages, *steps: Mapping[str, Any] | str, **keys: Any) -> S
     """A scenario that begins on the site of the pages; the first step is in line 1."""
     allowed = [urlsplit(pages.url).netloc, DEAD]
     head = {"name": "test", "start_url": pages.url + "/", "allow_private": allowed, **keys}
+    head = {key: value for key, value in head.items() if value is not None}
     lines = [json.dumps(step) for step in steps]
     text = "steps: [" + ",\n".join(lines) + "]\n" + yaml.safe_dump(head, allow_unicode=True)
     return parse_scenario(text)
@@ -104,3 +105,19 @@ class Captures:
         """A step's page."""
         path = self.folder / manifest.session_id / f"{manifest.steps[number]}.html"
         return path.read_text(encoding="utf-8")
+
+
+def check_incomplete(manifest: SessionManifest, *words: str) -> None:
+    assert manifest.state is SessionState.INCOMPLETE, manifest.reason
+    assert manifest.reason is not None
+    for word in words:
+        assert word in manifest.reason
+
+
+async def check_readable(captures: Captures, manifest: SessionManifest) -> None:
+    """Every step of the manifest can be read whole, and no other is there."""
+    manager = captures.manager
+    assert await manager.list_steps_for_session(manifest.session_id) == manifest.steps
+    for step in manifest.steps:
+        await manager.retrieve_step_data(manifest.session_id, step)
+    assert await manager.get_manifest(manifest.session_id) == manifest

@@ -18,6 +18,7 @@ from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.model.clock import parse_isoformat
 from checkpoint_assets.model.enums import Artifact, EventType, SessionState
 from checkpoint_assets.model.records import SessionManifest, SystemEvent, encode_json
+from checkpoint_assets.testing.web_server import Request, Response
 from checkpoint_assets_tests.collection.captures import Captures, scenario_on
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -297,15 +298,14 @@ async def test_viewport_device_scale_language_zone_and_headers_are_those_of_the_
 ):
     heard: list[str] = []
 
-    def page(request: Any) -> Any:
+    def page(request: Request) -> Response:
         heard.append(request.headers.get("x-team", ""))
-        return captures_page
+        return Response(
+            body=b"<p></p><script>document.querySelector('p').textContent = [navigator.language,"
+            b"Intl.DateTimeFormat().resolvedOptions().timeZone, innerWidth, devicePixelRatio]"
+            b".join()</script>"
+        )
 
-    captures_page = _page(
-        "<p></p><script>document.querySelector('p').textContent = [navigator.language,"
-        "Intl.DateTimeFormat().resolvedOptions().timeZone, innerWidth, devicePixelRatio].join()"
-        "</script>"
-    )
     manifest = await captures.run(
         {"goto": captures.pages.add(page)},
         viewport={"width": 500, "height": 400, "device_scale_factor": 2},
@@ -318,30 +318,24 @@ async def test_viewport_device_scale_language_zone_and_headers_are_those_of_the_
     assert heard == ["shop"]
 
 
-def _page(html: str) -> Any:
-    from checkpoint_assets.testing.web_server import Response
-
-    return Response(body=html.encode())
-
-
 async def test_a_device_is_what_playwright_knows_of_it(captures: Captures):
-    url = captures.pages.add("<p></p><script>document.querySelector('p').textContent ="
-                             "[innerWidth, navigator.maxTouchPoints > 0].join()</script>")  # fmt: skip
+    url = captures.pages.add(
+        "<meta name=viewport content='width=device-width'><p></p><script>"
+        "document.querySelector('p').textContent = [innerWidth, devicePixelRatio].join()</script>"
+    )
     manifest = await captures.run({"goto": url}, device="Pixel 7")
-    assert ",true" in captures.html(manifest)
+    assert "412,2.625" in captures.html(manifest)
     assert captures.facts(manifest)["screenshot"]["width"] == round(412 * 2.625)
 
 
-async def test_a_log_in_is_taken_from_the_secret_that_holds_it(
-    captures: Captures, monkeypatch: pytest.MonkeyPatch
-):
+async def test_a_log_in_is_taken_from_the_secret_that_holds_it(captures: Captures):
     cookie = {"name": "who", "value": "ann-from-before", "domain": "127.0.0.1", "path": "/"}
     cookie |= {"expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax"}
     heard: list[str] = []
 
-    def page(request: Any) -> Any:
+    def page(request: Request) -> Response:
         heard.append(request.cookies().get("who", ""))
-        return _page("<p>hello")
+        return Response(body=b"<p>hello")
 
     environment = {"CHECKPOINT_SECRET_LOGIN": json.dumps({"cookies": [cookie], "origins": []})}
     async with Captures(captures.folder, captures.pages, environment=environment) as own:

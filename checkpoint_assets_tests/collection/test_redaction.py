@@ -48,6 +48,7 @@ FORMS = {
     "in JSON": json.dumps(SECRET)[1:-1],
     "in JSON with any letters": json.dumps(SECRET, ensure_ascii=False)[1:-1],
     "in JSON in an attribute": snapshot_attribute(json.dumps(SECRET, ensure_ascii=False)[1:-1]),
+    "quoted in a message": repr(SECRET)[1:-1],
     "in base64": base64.b64encode(SECRET.encode()).decode(),
     "in base64 for URLs": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
 }
@@ -58,6 +59,11 @@ def test_a_secret_is_masked_in_each_form_that_it_takes(form: str):
     redactor = Redactor([SECRET])
     assert redactor.text(f"<p>before{FORMS[form]}after") == f"<p>before{MASK}after"
     assert redactor.count == 1
+
+
+def test_a_secret_with_one_kind_of_quotes_is_masked_in_a_message():
+    assert Redactor(["it's\\x"]).text(repr("it's\\x")) == f'"{MASK}"'
+    assert Redactor(["it's\\x"]).text(repr('"it\'s\\x"')) == f"'\"{MASK}\"'"
 
 
 def test_percent_escapes_are_found_in_lower_case_too():

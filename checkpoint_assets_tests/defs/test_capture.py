@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from checkpoint_assets.defs.capture import CaptureConfig
+from checkpoint_assets.defs.capture import CaptureConfig, capture
 from checkpoint_assets.model.enums import EventType, SessionState
 from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.portal import Portal
@@ -206,6 +206,22 @@ def test_the_check_fails_for_a_session_with_a_truncated_file(project: Project) -
 
     assert not result.success
     assert re.search(r"0001-goto.webp has \d+ bytes, not \d+", missing(result))
+
+
+def test_the_check_alone_captures_nothing_and_says_what_to_do(project: Project) -> None:
+    check = dg.AssetCheckKey(dg.AssetKey("capture_session"), "complete_steps")
+    definitions = project.definitions()
+
+    result = dg.materialize(
+        [capture],
+        instance=project.instance,
+        resources=definitions.resources,
+        selection=dg.AssetSelection.checks(check),
+        raise_on_error=False,
+    )
+
+    assert "materialize an asset of it" in failure(result)
+    assert project.sessions() == []
 
 
 def test_a_failing_scenario_fails_its_run_and_names_file_line_and_step(project: Project) -> None:

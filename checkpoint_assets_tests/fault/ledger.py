@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 # HTML, screenshot, action, metadata: as retrieve_step_data returns them.
@@ -16,7 +16,8 @@ NEVER = float("inf")
 class Entry:
     """One call: when it began, when it ended (if ever), and whether it was acknowledged.
 
-    A ``soft`` removal can be taken back: its grace period lasts for the whole test.
+    A ``soft`` removal can be taken back: its grace period lasts for the whole test. A store that
+    ``replaces`` takes the place of what was stored before.
     """
 
     kind: Literal["store", "remove", "read"]
@@ -25,7 +26,9 @@ class Entry:
     content: Content | None = None
     ended: float = NEVER
     acknowledged: bool = False
+    refused: bool = False
     soft: bool = False
+    replaces: bool = False
 
     def precedes(self, other: Entry) -> bool:
         return self.ended < other.began
@@ -50,20 +53,29 @@ class Ledger:
         content: Content | None = None,
         *,
         soft: bool = False,
+        replaces: bool = False,
     ) -> Entry:
-        self.entries.append(Entry(kind, step, self._tick(), content, soft=soft))
-        return self.entries[-1]
+        entry = Entry(kind, step, self._tick(), content, soft=soft, replaces=replaces)
+        self.entries.append(entry)
+        return entry
 
-    def end(self, entry: Entry, *, acknowledged: bool = True) -> None:
-        """The call has returned, or it was refused for good."""
+    def end(self, entry: Entry) -> None:
+        """The call has returned."""
         entry.ended = self._tick()
-        entry.acknowledged = acknowledged
+        entry.acknowledged = True
+
+    def refuse(self, entry: Entry) -> None:
+        """The call was refused for good: it has changed nothing that a reader sees."""
+        entry.ended = self._tick()
+        entry.refused = True
+        if entry.kind == "remove":
+            self.entries.remove(entry)
 
     def state(self) -> Hashable:
         """All that ``assert_invariants`` looks at."""
         return tuple(
-            (entry.step, entry.began, entry.ended, entry.acknowledged, str(entry.content))
-            for entry in self.entries
+            (e.kind, e.step, e.began, e.ended, e.acknowledged, e.soft, str(e.content))
+            for e in self.entries
         )
 
     def stored(self, step: Step, content: Content) -> None:
@@ -74,25 +86,40 @@ class Ledger:
         """From now on nothing is said about the step."""
         self.entries = [entry for entry in self.entries if entry.step != step]
 
+    def copy(self) -> Ledger:
+        """A ledger that says the same, to go on with."""
+        other = Ledger()
+        other.entries = [replace(entry) for entry in self.entries]
+        other.untouched = dict(self.untouched)
+        other._time = self._time
+        return other
+
     def steps(self) -> list[Step]:
         return list(dict.fromkeys(entry.step for entry in self.entries))
 
     def of(self, step: Step, kind: str) -> Iterator[Entry]:
         return (entry for entry in self.entries if entry.step == step and entry.kind == kind)
 
-    def must_be(self, step: Step) -> Content | None:
-        """What was acknowledged, and nobody has begun to remove since it was begun."""
+    def must_be(self, step: Step) -> list[Content | None]:
+        """What the step has to be, one of these; empty if it need not be there.
+
+        It has to be what was acknowledged, if nobody has begun to remove it since.
+        """
         return self._due(step, list(self.of(step, "remove")))
 
-    def must_be_kept(self, step: Step) -> Content | None:
-        """What was acknowledged, and nobody has begun to remove for good."""
-        return self._due(step, [entry for entry in self.of(step, "remove") if not entry.soft])
+    def must_be_kept(self, step: Step) -> bool:
+        """Whether the step was acknowledged, and nobody has begun to remove it for good."""
+        return bool(self._due(step, [e for e in self.of(step, "remove") if not e.soft]))
 
-    def _due(self, step: Step, removals: list[Entry]) -> Content | None:
-        for store in self.of(step, "store"):
-            if store.acknowledged and all(removal.precedes(store) for removal in removals):
-                return store.content
-        return None
+    def _due(self, step: Step, removals: list[Entry]) -> list[Content | None]:
+        stores = list(self.of(step, "store"))
+        acknowledged = [store for store in stores if store.acknowledged]
+        if not any(all(gone.precedes(store) for gone in removals) for store in acknowledged):
+            return []
+        replaced = [store for store in acknowledged if store.replaces]
+        current = [s for s in acknowledged if not any(s.precedes(newer) for newer in replaced)]
+        unknown = [s for s in stores if s.replaces and not s.acknowledged and not s.refused]
+        return [store.content for store in (*current, *unknown)]
 
     def must_be_gone(self, step: Step) -> bool:
         """Whether a removal was acknowledged, and every store had ended before it began."""
@@ -103,5 +130,5 @@ class Ledger:
         )
 
     def may_be(self, step: Step) -> list[Content | None]:
-        """The contents that somebody has begun to store."""
-        return [store.content for store in self.of(step, "store")]
+        """The contents that somebody has begun to store, and was not refused."""
+        return [store.content for store in self.of(step, "store") if not store.refused]

@@ -194,6 +194,7 @@ async def test_step_deleted_elsewhere_is_not_brought_back_by_the_drain(
 ) -> None:
     elsewhere = spool_site.manager(spool_path=spool_site.spool_path / "elsewhere")
     await store_step(elsewhere, "s1", "0001-goto")
+    spool_site.clock.advance(timedelta(seconds=1))
     await spooled(spool_site, count=2)
     await elsewhere.delete_session("s1")
     report = await spool_site.manager().drain_spool()
@@ -212,6 +213,17 @@ async def test_deleting_a_session_removes_what_is_dead_of_it(spool_site: SpoolSi
     await manager.delete_session("s1", permanent=True)
     assert manager.get_storage_info()["spool"]["dead"] == 0
     assert list(spool_site.spool_path.rglob("*.html")) == []
+
+
+async def test_session_that_waits_does_not_expire(spool_site: SpoolSite) -> None:
+    await spooled(spool_site)
+    manager = spool_site.manager()
+    await manager.set_expiration("s1", expires_at=spool_site.clock.now() - timedelta(minutes=1))
+    report = await manager.apply_expirations()
+    assert report.expired == []
+    assert "waits in the spool" in str(report.failed["s1"])
+    await manager.drain_spool()
+    assert [expired.session_id for expired in (await manager.apply_expirations()).expired] == ["s1"]
 
 
 @pytest.mark.parametrize("layout", ["flat", "nested"])

@@ -38,9 +38,14 @@ async def within(seconds: float, call: Awaitable[T], what: str) -> T:
         raise translate(err, what) from err
 
 
+def is_gone(err: PlaywrightError) -> bool:
+    """Whether it says that the browser or the page is gone."""
+    return any(sign in err.message for sign in _GONE)
+
+
 def translate(err: PlaywrightError, what: str) -> DataCollectionError:
     """A Playwright error as one of ours, in one line."""
     message = err.message.splitlines()[0] if err.message else type(err).__name__
-    if any(sign in message for sign in _GONE):
+    if is_gone(err):
         return BrowserCrashed(f"the browser or its page was gone during {what}")
     return DataCollectionError(f"{what} failed: {message}")

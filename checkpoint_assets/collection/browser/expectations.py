@@ -20,10 +20,13 @@ class Observed:
     """What was there when the expectation was last looked at."""
 
     found: str | None = None
+    looked: bool = False
 
     def shown(self) -> str:
         """For a message."""
-        return "no such element" if self.found is None else repr(self.found[:_SHOWN])
+        if self.found is not None:
+            return repr(self.found[:_SHOWN])
+        return "no such element" if self.looked else "no answer from the page"
 
 
 def expected(step: Expect) -> str:
@@ -62,6 +65,7 @@ async def holds(step: Expect, page: Page, base_url: str, observed: Observed) -> 
                 return True
             if step.text is not None and " ".join(step.text.split()) in observed.found:
                 return True
+    observed.looked = True
     if step.count is not None:
         observed.found = str(sum(counts))
         return sum(counts) == step.count

@@ -1,4 +1,4 @@
-"""Our own JavaScript world in a page: same DOM, other globals, gone and made anew on navigation."""
+"""Our own JavaScript world in a frame: same DOM, other globals; made anew on navigation."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ from playwright.async_api import CDPSession
 from playwright.async_api import Error as PlaywrightError
 
 _HERE = files("checkpoint_assets.collection.browser")
-_SOURCE = "globalThis.checkpoint ??= ({world})({snapshot})".format(
-    world=_HERE.joinpath("page_world.js").read_text().strip(),
-    snapshot=_HERE.joinpath("snapshot.js").read_text().strip(),
+# In the order in which one needs the other.
+_SCRIPTS = (
+    "dom", "paper", "scopes", "sheets", "states", "secrets", "pictures", "elements", "snapshot",
+    "page_world",
+)  # fmt: skip
+# An own property: what the page has named "checkpoint" is none.
+_SOURCE = (
+    '(() => { "use strict"; if (!Object.hasOwn(globalThis, "checkpoint")) {\n'
+    + "\n".join(_HERE.joinpath("page_world", f"{name}.js").read_text() for name in _SCRIPTS)
+    + '\nObject.defineProperty(globalThis, "checkpoint", { value: makeWorld() }); }\n'
+    + "return globalThis.checkpoint; })()"
 )
 # What CDP says when the page has navigated under a call.
 _NAVIGATED = (
@@ -26,57 +34,93 @@ _TRIES = 20
 
 
 class IsolatedWorld:
-    """Calls the functions of ``page_world.js`` in the page's main frame.
+    """Calls the functions of ``page_world.js`` in one frame: the page's main frame, or another.
 
     No deadline of its own: the caller bounds the whole of what it asks for.
     """
 
-    def __init__(self, cdp: CDPSession) -> None:
-        self._cdp = cdp
+    def __init__(self, cdp: CDPSession, frame_id: str | None = None) -> None:
+        self.cdp = cdp
+        self._frame_id = frame_id
         self._object: str | None = None
 
     async def call(self, function: str, *arguments: Any) -> Any:
-        """The function's result. A navigation in between starts it again in the new page."""
+        """The function's result. A navigation in between starts it again in the new page.
+
+        A result that is a promise is waited for. An argument that is a :class:`Handle` is the
+        object it stands for.
+        """
+        return (await self._result(function, arguments, by_value=True)).get("value")
+
+    async def handle(self, function: str, *arguments: Any) -> Handle | None:
+        """The same for a result that stays in the page; ``None`` is null."""
+        result = await self._result(function, arguments, by_value=False)
+        return Handle(result["objectId"]) if "objectId" in result else None
+
+    async def frame_id(self) -> str:
+        """The frame this world is in."""
+        if self._frame_id is None:
+            tree = await self.cdp.send("Page.getFrameTree")
+            self._frame_id = tree["frameTree"]["frame"]["id"]
+        return self._frame_id
+
+    async def _result(
+        self, function: str, arguments: tuple[Any, ...], *, by_value: bool
+    ) -> dict[str, Any]:
         for remaining in range(_TRIES, 0, -1):
             try:
-                return await self._call(function, arguments)
+                return await self._call(function, arguments, by_value)
             except PlaywrightError as err:
                 if remaining == 1 or not any(sign in err.message for sign in _NAVIGATED):
                     raise
                 self._object = None
         raise AssertionError("the loop returns or raises")
 
-    async def _call(self, function: str, arguments: tuple[Any, ...]) -> Any:
+    async def _call(
+        self, function: str, arguments: tuple[Any, ...], by_value: bool
+    ) -> dict[str, Any]:
         if self._object is None:
             self._object = await self._enter()
-        answer = await self._cdp.send(
+        answer = await self.cdp.send(
             "Runtime.callFunctionOn",
             {
                 "objectId": self._object,
                 "functionDeclaration": f"function(...a) {{ return this.{function}(...a); }}",
-                "arguments": [{"value": argument} for argument in arguments],
+                "arguments": [_argument(argument) for argument in arguments],
                 "awaitPromise": True,
-                "returnByValue": True,
+                "returnByValue": by_value,
             },
         )
-        return _value(answer)
+        return _result(answer)
 
     async def _enter(self) -> str:
-        tree = await self._cdp.send("Page.getFrameTree")
-        world = await self._cdp.send(
-            "Page.createIsolatedWorld",
-            {"frameId": tree["frameTree"]["frame"]["id"], "worldName": "checkpoint"},
+        answer = await self.cdp.send(
+            "Runtime.evaluate", {"expression": _SOURCE, "contextId": await self.context_id()}
         )
-        answer = await self._cdp.send(
-            "Runtime.evaluate",
-            {"expression": _SOURCE, "contextId": world["executionContextId"]},
-        )
-        _value(answer)
-        return answer["result"]["objectId"]
+        return _result(answer)["objectId"]
+
+    async def context_id(self) -> int:
+        """The world's execution context; it is made if the document has none yet."""
+        name = {"frameId": await self.frame_id(), "worldName": "checkpoint"}
+        world = await self.cdp.send("Page.createIsolatedWorld", name)
+        return world["executionContextId"]
 
 
-def _value(answer: dict[str, Any]) -> Any:
+class Handle:
+    """An object in the page's process."""
+
+    def __init__(self, object_id: str) -> None:
+        self.object_id = object_id
+
+
+def _argument(argument: Any) -> dict[str, Any]:
+    if isinstance(argument, Handle):
+        return {"objectId": argument.object_id}
+    return {"value": argument}
+
+
+def _result(answer: dict[str, Any]) -> dict[str, Any]:
     if problem := answer.get("exceptionDetails"):
         thrown = problem.get("exception", {}).get("description") or problem.get("text", "")
         raise PlaywrightError(f"the page's capture script failed: {thrown}")
-    return answer["result"].get("value")
+    return answer["result"]

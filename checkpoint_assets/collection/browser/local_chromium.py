@@ -14,10 +14,12 @@ from checkpoint_assets.collection.browser.chromium import find_chromium, launch_
 from checkpoint_assets.collection.browser.deadline import within
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.errors import (
+    BrowserCrashed,
     BrowserUnavailable,
     DataCollectionError,
     InvalidScenario,
 )
+from checkpoint_assets.runtime.cleanup import to_the_end
 
 
 class LocalChromium:
@@ -60,6 +62,15 @@ class LocalChromium:
         Raises ``BrowserUnavailable`` if there is none to start, or it does not start.
         """
         browser = await self._running()
+        try:
+            return await self._open_context(browser, options)
+        except BrowserCrashed:
+            # It was gone before it was asked, and its driver too, so that nobody had said so.
+            if self._browser is browser:
+                self._browser = None
+            return await self._open_context(await self._running(), options)
+
+    async def _open_context(self, browser: Browser, options: dict[str, Any]) -> BrowserContext:
         return await within(
             self._settings.timeouts.launch, _new_context(browser, options), "opening a context"
         )
@@ -68,34 +79,38 @@ class LocalChromium:
         async with self._starting:
             if self._browser is not None and self._browser.is_connected():
                 return self._browser
+            # To its end: what is half started when a task is cancelled, nobody could end.
+            return await to_the_end(asyncio.ensure_future(self._start_anew()))
+
+    async def _start_anew(self) -> Browser:
+        await self._stop()
+        executable = find_chromium(self._settings.chromium)
+        try:
+            self._playwright = await within(
+                self._settings.timeouts.launch, _start_driver(), "starting Playwright"
+            )
+            self._browser = await within(
+                self._settings.timeouts.launch,
+                self._playwright.chromium.launch(
+                    executable_path=executable,
+                    headless=self._settings.headless,
+                    args=launch_arguments(self._settings.chromium_arguments),
+                    handle_sigint=False,
+                    handle_sigterm=False,
+                    handle_sighup=False,
+                ),
+                f"starting {executable}",
+            )
+        except BrowserUnavailable:
             await self._stop()
-            executable = find_chromium(self._settings.chromium)
-            try:
-                self._playwright = await within(
-                    self._settings.timeouts.launch, _start_driver(), "starting Playwright"
-                )
-                self._browser = await within(
-                    self._settings.timeouts.launch,
-                    self._playwright.chromium.launch(
-                        executable_path=executable,
-                        headless=self._settings.headless,
-                        args=launch_arguments(self._settings.chromium_arguments),
-                        handle_sigint=False,
-                        handle_sigterm=False,
-                        handle_sighup=False,
-                    ),
-                    f"starting {executable}",
-                )
-            except BrowserUnavailable:
-                await self._stop()
-                raise
-            except DataCollectionError as err:
-                await self._stop()
-                raise BrowserUnavailable(
-                    f"{executable} does not start: {err.message}",
-                    hint="start it by hand to see what it says; CHECKPOINT_CHROMIUM names another",
-                ) from err
-            return self._browser
+            raise
+        except DataCollectionError as err:
+            await self._stop()
+            raise BrowserUnavailable(
+                f"{executable} does not start: {err.message}",
+                hint="start it by hand to see what it says; CHECKPOINT_CHROMIUM names another",
+            ) from err
+        return self._browser
 
     async def _stop(self) -> None:
         browser, self._browser = self._browser, None
@@ -112,7 +127,7 @@ class LocalChromium:
 
     async def close(self) -> None:
         """End the browser. Safe to call twice."""
-        await asyncio.shield(asyncio.ensure_future(self._stop()))
+        await to_the_end(asyncio.ensure_future(self._stop()))
 
     async def __aenter__(self) -> Self:
         return self

@@ -74,6 +74,8 @@ class LocalBrowserSource:
         return f"local:{self._scenario.name}"
 
     async def connect(self) -> None:
+        if self._runner is not None:
+            return
         try:
             await self._connect()
         except BaseException:
@@ -111,18 +113,24 @@ class LocalBrowserSource:
             raise DataCollectionError(f"the page could not be opened: {err.message}") from err
 
     async def disconnect(self) -> None:
+        stream, self._stream = self._stream, None
         context, self._context, self._runner = self._context, None, None
-        if context is not None:
-            # A browser that is gone has closed its contexts already.
-            with contextlib.suppress(PlaywrightError, TimeoutError):
-                async with asyncio.timeout(self._settings.timeouts.close):
-                    await context.close()
-        if self._encoders is not None:
-            self._encoders.shutdown(wait=False, cancel_futures=True)
-            self._encoders = None
-        if self._proxy is not None:
-            await self._proxy.close()
-            self._proxy = None
+        encoders, self._encoders = self._encoders, None
+        proxy, self._proxy = self._proxy, None
+        try:
+            if stream is not None:
+                await stream.aclose()
+            if context is not None:
+                # A browser that is gone has closed its contexts already.
+                with contextlib.suppress(PlaywrightError, TimeoutError):
+                    async with asyncio.timeout(self._settings.timeouts.close):
+                        await context.close()
+        finally:
+            if encoders is not None:
+                # What is being encoded is soon done; what waits to be is not begun.
+                await asyncio.to_thread(encoders.shutdown, cancel_futures=True)
+            if proxy is not None:
+                await proxy.close()
 
     async def collect(self) -> CollectedData:
         if self._stream is None:
@@ -130,10 +138,12 @@ class LocalBrowserSource:
         return await anext(self._stream)
 
     async def collect_stream(self) -> AsyncGenerator[CollectedData, None]:
+        if self._runner is None:
+            raise DataCollectionError("the source is not connected", hint="call connect() first")
         queue: asyncio.Queue[asyncio.Future[CapturedStep] | None] = asyncio.Queue(
             self._settings.queued_steps
         )
-        producer = asyncio.ensure_future(self._produce(queue))
+        producer = asyncio.ensure_future(self._produce(self._runner, queue))
         try:
             while (captured := await queue.get()) is not None:
                 yield self._collected(await captured)
@@ -143,13 +153,13 @@ class LocalBrowserSource:
             with contextlib.suppress(asyncio.CancelledError, DataCollectionError):
                 await to_the_end(producer)
 
-    async def _produce(self, queue: asyncio.Queue[asyncio.Future[CapturedStep] | None]) -> None:
-        if self._runner is None:
-            raise DataCollectionError("the source is not connected", hint="call connect() first")
+    async def _produce(
+        self, runner: StepRunner, queue: asyncio.Queue[asyncio.Future[CapturedStep] | None]
+    ) -> None:
         try:
             for ordinal, step in enumerate(self._steps(), start=1):
                 kept = self._scenario.collect.keeps(ordinal, step.kind)
-                run = await self._runner.run(
+                run = await runner.run(
                     step,
                     ordinal,
                     artifacts=self._artifacts if kept else self._artifacts & ALWAYS,
@@ -158,8 +168,12 @@ class LocalBrowserSource:
                 await queue.put(run.captured)
                 if run.error is not None:
                     raise run.error
-        finally:
+        except asyncio.CancelledError:
+            raise  # by the consumer, who takes nothing out of a full queue any more
+        except BaseException:
             await queue.put(None)
+            raise
+        await queue.put(None)
 
     def _steps(self) -> list[Step]:
         """The scenario's steps; its start page is opened first if they do not begin with a page."""

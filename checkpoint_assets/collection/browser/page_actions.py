@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -145,6 +146,8 @@ class PageActions:
         record.target = await describe(target)
         started = time.monotonic()
         act = self._action(step, target, record)
+        if record.target.get("private") and isinstance(step, Press | Select):
+            record.value = MASK
         try:
             await within(seconds, act(), f"{step.kind} on {target.selector!r}")
         finally:
@@ -236,7 +239,9 @@ class PageActions:
             if step.url is not None:
                 await self._until(self._is_at, step.url, seconds, f"the URL to be {step.url!r}")
             elif step.text is not None:
-                await find_target(self._page, [f"text={step.text}"], step.frames, seconds)
+                # In quotes: without them ">>" and quotes of its own would mean something.
+                quoted = json.dumps(" ".join(step.text.split()), ensure_ascii=False)
+                await find_target(self._page, [f":text({quoted})"], step.frames, seconds)
             elif step.state in ("hidden", "detached"):
                 await self._until(self._is_gone, step, seconds, f"the target to be {step.state}")
             else:

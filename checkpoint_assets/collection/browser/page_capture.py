@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import CDPSession
+from playwright.async_api import CDPSession, Page
+from playwright.async_api import Error as PlaywrightError
 
-from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.deadline import is_gone, within
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
+from checkpoint_assets.collection.browser.page_worlds import MAIN, PageWorlds
 from checkpoint_assets.collection.browser.picture import Picture, take_picture
+from checkpoint_assets.collection.browser.stitching import Reading, stitch
 from checkpoint_assets.collection.redaction import (
     PRIVATE_FIELD_NAMES,
     PRIVATE_FIELD_PURPOSES,
 )
+from checkpoint_assets.config import Capture
 
 PRIVATE_SELECTORS = ("[data-private]",)
-MAX_NODES = 200_000
-MAX_HTML = 16 * 1024 * 1024
+MAX_FRAME_DEPTH = 20
+# Rounds of getting to know frames in frames and shadow roots, before the page is taken as it is.
+MAX_ROUNDS = 8
+# Parts of the deadline: for showing lazy pictures, for reading the DOM, for taking the picture.
+UNROLL, READ, PHOTOGRAPH = 0.3, 0.4, 0.6
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What one instant of a page looked like.
 
-    ``png`` is empty if no picture was asked for. ``masks`` are boxes in CSS pixels of the picture,
-    ``scale`` says how many of the picture's pixels make one of these. ``facts`` is plain JSON about
-    the page and the capture.
+    ``png`` is empty if no picture was asked for, or if there is none: ``facts["no_screenshot"]``
+    says why. ``masks`` are boxes in CSS pixels of the picture, ``scale`` says how many of the
+    picture's pixels make one of these. ``facts`` is plain JSON about the page and the capture.
     """
 
     html: str
@@ -41,56 +49,127 @@ class Observation:
 class PageCapture:
     """Captures one page, over CDP. The page's DOM, style sheets and prototypes stay as they are.
 
-    ``scale`` is the page's device pixel ratio.
+    ``scale`` is the page's device pixel ratio. Without ``page``, frames of other processes cannot
+    be read and count as opaque.
     """
 
     def __init__(
-        self, cdp: CDPSession, world: IsolatedWorld, *, deadline: float, scale: float = 1
+        self,
+        cdp: CDPSession,
+        world: IsolatedWorld,
+        *,
+        deadline: float,
+        scale: float = 1,
+        page: Page | None = None,
+        settings: Capture | None = None,
     ) -> None:
-        self._scale = scale
+        self._main = world
         self._cdp = cdp
-        self._world = world
+        self._scale = scale
         self._deadline = deadline
+        self._settings = settings or Capture()
+        self.worlds = PageWorlds(world, page)
 
     async def capture(self, *, screenshot: bool = True, full_page: bool = False) -> Observation:
         """The page now. If it changed while it was read it is read once more, and labelled.
 
         Raises ``CaptureTimeout`` past the deadline, ``BrowserCrashed`` if the page is gone.
         """
-        return await within(self._deadline, self._steady(screenshot, full_page), "the capture")
+        return await within(self._deadline, self._capture(screenshot, full_page), "the capture")
 
-    async def _steady(self, screenshot: bool, full_page: bool) -> Observation:
-        retries = 0
+    async def _capture(self, screenshot: bool, full_page: bool) -> Observation:
+        if screenshot and full_page:
+            await self._main.call("unroll", self._deadline * UNROLL * 1000)
+        async with self._held_still() as state:
+            retries = 0
+            while True:
+                readings, picture = await self._read(screenshot, full_page, state["zoom"])
+                mutations, moved = await self.worlds.since(readings)
+                if retries or (mutations == 0 and not moved):
+                    break
+                retries += 1
+            state["released"] = mutations == 0
+        if moved and picture.png:
+            picture = Picture(missing="private parts moved while it was taken")
+        main = readings.pop(MAIN)
+        assert main is not None  # noqa: S101 (the main frame is read, or an error raised)
+        consistency = {"mutations": mutations, "retries": retries}
+        return _observation(stitch(main, readings), picture, consistency, full_page)
+
+    async def _read(
+        self, screenshot: bool, full_page: bool, zoom: float
+    ) -> tuple[dict[str, Reading | None], Picture]:
+        """DOM and pixels, asked for at once; again as long as that brings more of the page."""
+        rounds = 0
         while True:
-            page, picture = await asyncio.gather(
-                self._world.call("capture", self._options()),
-                self._picture(full_page) if screenshot else _no_picture(),
+            readings, picture, nodes = await asyncio.gather(
+                self.worlds.read(self._options()),
+                self._photograph(full_page, zoom) if screenshot else _nothing(),
+                self.worlds.nodes(),
             )
-            mutations = await self._world.call("mutationsSince")
-            if mutations == 0 or retries:
-                return _observation(page, picture, mutations, retries, full_page)
-            retries += 1
+            rounds += 1
+            if not await self.worlds.learn(readings, nodes) or rounds == MAX_ROUNDS:
+                return readings, picture
+
+    async def _photograph(self, full_page: bool, zoom: float) -> Picture:
+        """A picture, or why there is none: the page itself is not lost with it."""
+        try:
+            async with asyncio.timeout(self._deadline * PHOTOGRAPH):
+                picture = await take_picture(self._cdp, self._scale, zoom, full_page=full_page)
+        except TimeoutError:
+            return Picture(missing="the browser took too long")
+        except PlaywrightError as err:
+            if is_gone(err):
+                raise
+            return Picture(missing=err.message.splitlines()[0])
+        return picture if picture.png else Picture(missing="the browser gave an empty picture")
+
+    @asynccontextmanager
+    async def _held_still(self) -> AsyncGenerator[dict[str, Any], None]:
+        """Carets hidden and animations stopped until the end; what the page says before."""
+        state, moving = await self.worlds.prepare()
+        try:
+            await asyncio.gather(*(_play(cdp, 0) for cdp in moving))
+            yield state
+        finally:
+            # Sent at once, also when the capture failed or was cancelled.
+            ends = [asyncio.ensure_future(_play(cdp, 1)) for cdp in moving]
+            if not state.get("released"):
+                ends.append(asyncio.ensure_future(self.worlds.release()))
+            for end in ends:
+                end.add_done_callback(_ended)
+        if ends:
+            await asyncio.wait(ends)
 
     def _options(self) -> dict[str, Any]:
         return {
             "privateNames": PRIVATE_FIELD_NAMES,
             "privatePurposes": PRIVATE_FIELD_PURPOSES,
             "privateSelectors": list(PRIVATE_SELECTORS),
-            "canvas": True,
-            "maxNodes": MAX_NODES,
-            "maxLength": MAX_HTML,
+            "canvas": self._settings.canvas,
+            "maxNodes": self._settings.max_nodes,
+            "maxLength": self._settings.max_html,
+            "maxTime": self._deadline * READ * 1000,
+            "maxFrameDepth": MAX_FRAME_DEPTH,
         }
 
-    async def _picture(self, full_page: bool) -> Picture:
-        return await take_picture(self._cdp, self._scale, full_page=full_page)
+
+async def _play(cdp: CDPSession, rate: float) -> None:
+    """Stop the page's animation clock, or let it go on from where it stands."""
+    await cdp.send("Animation.setPlaybackRate", {"playbackRate": rate})
 
 
-async def _no_picture() -> Picture:
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # a page that is gone has no clock to set
+
+
+async def _nothing() -> Picture:
     return Picture()
 
 
 def _observation(
-    page: dict[str, Any], picture: Picture, mutations: int | None, retries: int, full_page: bool
+    page: Reading, picture: Picture, consistency: dict[str, Any], full_page: bool
 ) -> Observation:
     redactions = [{"rule": rule, "count": n} for rule, n in sorted(page["redactions"].items())]
     facts = {
@@ -102,8 +181,8 @@ def _observation(
         "document": page["document"],
         "counts": page["counts"],
         "redactions": redactions,
-        # No number: the page gave way to another one while it was read.
-        "consistency": {"mutations": mutations, "retries": retries},
+        # No number of mutations: the page gave way to another one while it was read.
+        "consistency": consistency,
         "full_page": full_page,
     }
     if page["truncated"]:
@@ -112,5 +191,7 @@ def _observation(
         facts["lone_surrogates"] = True
     if picture.clipped:
         facts["clipped"] = True
+    if picture.missing:
+        facts["no_screenshot"] = picture.missing
     masks = picture.boxes(page["masks"])
     return Observation(page["html"], picture.png, masks, picture.scale, facts)

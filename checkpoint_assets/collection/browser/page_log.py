@@ -33,9 +33,10 @@ _GAVE_WAY = "net::ERR_ABORTED"
 class PageLog:
     """Collects since the last :meth:`take`.
 
-    Dialogs are dismissed, so that none blocks the page; popups beyond ``MAX_POPUPS`` are closed.
-    ``navigation_failure`` is why the page's last navigation came to nothing, ``crashed`` whether
-    its renderer did.
+    Dialogs are answered, so that none blocks the page: dismissed, but for the question whether to
+    leave. Popups beyond ``MAX_POPUPS`` are closed.
+    ``navigation_failure`` is why the page's last navigation came to nothing, until another one is
+    answered; ``crashed`` is whether its renderer crashed.
     """
 
     def __init__(self, page: Page, proxy: ForwardProxy | None = None) -> None:
@@ -67,7 +68,6 @@ class PageLog:
         if self._status is not None:
             taken["status"] = self._status
         self._entries, self._dropped, self._status = {}, 0, None
-        self.navigation_failure = None
         self._blocked.clear()
         return taken
 
@@ -129,12 +129,15 @@ class PageLog:
         request = response.request
         if self._is_document(request):
             self._status = response.status
+            self.navigation_failure = None
         elif response.status >= 400:
             self._add("failed_requests", url=response.url, status=response.status)
 
     def _dialog(self, dialog: Dialog) -> None:
         self._add("dialogs", type=dialog.type, message=dialog.message)
-        self._answer(dialog.dismiss())
+        # To dismiss this one would be to stay, and the next step is meant for the next page.
+        leaving = dialog.type == "beforeunload"
+        self._answer(dialog.accept() if leaving else dialog.dismiss())
 
     def _download(self, download: Download) -> None:
         self._add("downloads", url=download.url, name=download.suggested_filename)

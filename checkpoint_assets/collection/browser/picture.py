@@ -13,6 +13,8 @@ from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.browser.screenshot import MAX_SIDE
 
+# Larger ones cost a browser gigabytes: device pixels.
+MAX_AREA = 40_000_000
 # What Chromium says now and then, for example while a page is being opened, and no more when it is
 # asked again.
 _NOT_NOW = ("Unable to capture screenshot", "Not attached to an active page")
@@ -22,7 +24,7 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A PNG of a part of the page; no bytes if none was asked for.
+    """A PNG of a part of the page; no bytes if none was asked for, or for the reason ``missing``.
 
     ``left`` and ``top`` say where the part begins, seen from the page's window, and ``scale`` how
     many pixels make one CSS pixel. ``clipped``: what was left out would make a WebP too large.
@@ -33,18 +35,27 @@ class Picture:
     top: float = 0
     scale: float = 1
     clipped: bool = False
+    missing: str | None = None
 
     def boxes(self, boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Boxes as the page's scripts see them, in CSS pixels of the picture."""
         return [{**box, "x": box["x"] - self.left, "y": box["y"] - self.top} for box in boxes]
 
 
-async def take_picture(cdp: CDPSession, device_scale: float, *, full_page: bool) -> Picture:
-    """The picture in the pixels of the device. No deadline of its own."""
+async def take_picture(
+    cdp: CDPSession, device_scale: float, zoom: float = 1, *, full_page: bool
+) -> Picture:
+    """The picture in the pixels of the device. No deadline of its own.
+
+    ``zoom`` is that of the visual viewport: on a phone, a page that is wider than the window is
+    shown smaller. On a full page, what is fixed or sticks is where it is in the window, once.
+    """
+    scale = device_scale * zoom
+    options: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
+    if not full_page and scale == 1:
+        return Picture(await _screenshot(cdp, options))
     metrics = await cdp.send("Page.getLayoutMetrics")
     window, visible = metrics["cssLayoutViewport"], metrics["cssVisualViewport"]
-    # On a phone, a page that is wider than the window is shown smaller.
-    scale = device_scale * visible["scale"]
     if full_page:
         part = metrics["cssContentSize"]
         left, top, width, height = part["x"], part["y"], part["width"], part["height"]
@@ -52,17 +63,17 @@ async def take_picture(cdp: CDPSession, device_scale: float, *, full_page: bool)
         left, top = visible["pageX"], visible["pageY"]
         width, height = visible["clientWidth"], visible["clientHeight"]
     most = int(MAX_SIDE / scale)
-    options: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
-    if full_page or scale != 1:
-        # Without a clip, a CDP session that did not set the device's scale gets CSS pixels.
-        clip = {"x": left, "y": top, "width": min(width, most), "height": min(height, most)}
-        options |= {"captureBeyondViewport": full_page, "clip": {**clip, "scale": scale}}
+    wide = min(width, most)
+    high = min(height, most, int(MAX_AREA / (max(wide, 1) * scale * scale)))
+    # Without a clip, a CDP session that did not set the device's scale gets CSS pixels.
+    clip = {"x": left, "y": top, "width": wide, "height": high, "scale": scale}
+    options |= {"captureBeyondViewport": full_page, "clip": clip}
     return Picture(
         await _screenshot(cdp, options),
         left - window["pageX"],
         top - window["pageY"],
         scale,
-        clipped=max(width, height) > most,
+        clipped=wide < width or high < height,
     )
 
 

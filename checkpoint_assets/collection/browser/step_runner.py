@@ -21,10 +21,10 @@ from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.page_actions import PageActions
 from checkpoint_assets.collection.browser.page_capture import Observation, PageCapture
 from checkpoint_assets.collection.browser.page_log import PageLog
-from checkpoint_assets.collection.browser.screenshot import encode_screenshot
+from checkpoint_assets.collection.browser.screenshot import ScreenshotEncoder
 from checkpoint_assets.collection.browser.settling import Settle, Settling
 from checkpoint_assets.collection.redaction import MASK, Redactor
-from checkpoint_assets.collection.steps import Step
+from checkpoint_assets.collection.steps import Goto, Step
 from checkpoint_assets.collection.url_gate import is_out_of_bounds, may_capture, shown_page_url
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock, isoformat
@@ -80,6 +80,7 @@ class StepRunner:
         self._settings = settings
         self._redactor = redactor
         self._encoders = encoders
+        self._pictures = ScreenshotEncoder(settings.capture)
         self._clock = clock
 
     @classmethod
@@ -115,7 +116,14 @@ class StepRunner:
         )
         # Asked of the empty page that a new one is: no script of a site has a say in it.
         scale = await within(seconds, page.evaluate("devicePixelRatio"), "asking for the scale")
-        capture = PageCapture(cdp, world, deadline=settings.timeouts.capture, scale=float(scale))
+        capture = PageCapture(
+            cdp,
+            world,
+            deadline=settings.timeouts.capture,
+            scale=float(scale),
+            page=page,
+            settings=settings.capture,
+        )
         return cls(page, world, actions, capture, settings, redactor, encoders, clock, proxy)
 
     async def run(
@@ -127,8 +135,7 @@ class StepRunner:
         now = self._clock.now()
         record = ActionRecord(step.kind, ordinal, isoformat(now), label=step.label)
         record.url_before = shown_page_url(self._page.url)
-        # A page that is out of bounds is neither touched nor read.
-        error = _out_of_bounds(self._page.url) or await self._act(step, record)
+        error = self._unfit_for(step) or await self._act(step, record)
         settle = await self._settling.settle(self._settings.timeouts.settle)
         record.milliseconds["settle"] = settle.ms
         record.url_after = shown_page_url(self._page.url)
@@ -149,6 +156,7 @@ class StepRunner:
         at = observation.facts["url"] if observation else self._page.url
         if not may_capture(at):
             observation = None
+            error = error or self._log.navigation_failure
             error = error or NavigationFailed("the page could not be opened")
         if refused := _out_of_bounds(at):
             error, log = refused, {}
@@ -160,6 +168,11 @@ class StepRunner:
             self._encoders, self._finish, now, record, settle, observation, log, wanted
         )
         return Run(encoding, _placed(error, step, ordinal))
+
+    def _unfit_for(self, step: Step) -> DataCollectionError | None:
+        """Why the step is not even begun: a page out of bounds is not touched, or there is none."""
+        failure = None if isinstance(step, Goto) else self._log.navigation_failure
+        return _out_of_bounds(self._page.url) or failure
 
     async def _leave(self) -> None:
         """Show an empty page. One that cannot be left ends with the session, a moment later."""
@@ -197,9 +210,11 @@ class StepRunner:
                 page["incomplete"] = f"the page was cut off: {reason}"
             if Artifact.HTML in wanted:
                 artifacts[Artifact.HTML] = redact.text(observation.html).encode()
-            if observation.png:
+            if missing := page.get("no_screenshot"):
+                page["incomplete"] = f"no screenshot: {missing}"
+            elif observation.png:
                 try:
-                    picture = encode_screenshot(
+                    picture = self._pictures.encode(
                         observation.png, observation.masks, scale=observation.scale
                     )
                 except InvalidScreenshot as err:
@@ -208,6 +223,8 @@ class StepRunner:
                 else:
                     artifacts[Artifact.SCREENSHOT] = picture.webp
                     page["screenshot"] = {"width": picture.width, "height": picture.height}
+                    if not picture.lossless:
+                        page["screenshot"]["lossless"] = False
         action = redact.json(record.to_dict())
         if record.secret is not None:
             action["value"] = MASK

@@ -39,9 +39,10 @@ class Violation(AssertionError):
 class Budget(NamedTuple):
     """How many things may go wrong in a schedule, or have gone wrong in it."""
 
-    kills: int
-    lost: int
-    refused: int
+    kills: int = 0
+    lost: int = 0
+    refused: int = 0
+    late: bool = True
 
 
 class Choice(NamedTuple):
@@ -94,16 +95,22 @@ class _Actor:
 
     def state(self, blind: bool, killing: Choice | None) -> Hashable:
         """What the program was told; of a dead one, what may still happen in its name."""
-        if not self.killed and not killing:
-            return self._past()
+        dead = self.killed or killing is not None
         left = [self.waiting[at] for at in killing.operations] if killing else self.waiting
-        on_its_way = frozenset(
-            (waiting.call, self.stage.write_of(waiting.call, waiting.call.name)) for waiting in left
-        )
-        return self._past() if blind else None, on_its_way
+        # What somebody still waits for follows from what he was told before.
+        late = [waiting.call for waiting in left if dead or waiting.answer.done()]
+        on_its_way = sorted((str(call), self.stage.intern(self._meaning(call))) for call in late)
+        past = None if dead and not blind else frozenset(self.histories.items())
+        return past, tuple(on_its_way)
 
-    def _past(self) -> Hashable:
-        return frozenset(self.histories.items())
+    def _meaning(self, call: Call) -> Hashable:
+        return call, self.stage.write_of(call, call.name)
+
+    def give_up(self) -> None:
+        """Nobody waits any more for what a timeout has ended; only a change may still be done."""
+        self.waiting = [
+            waiting for waiting in self.waiting if waiting.call.changes or not waiting.answer.done()
+        ]
 
     def learn(self, call: Call, answer: Hashable) -> None:
         self.remember(self.stage.loop.lineage(), call, answer)
@@ -124,7 +131,7 @@ class Stage:
         self.by_task = by_task
         self.actors: list[_Actor] = []
         self.trace: list[str] = []
-        self.used = Budget(0, 0, 0)
+        self.used = Budget()
         self.checks: list[Check] = []
         self.last_checks: list[Check] = []
         self._sights: list[Callable[[], Hashable]] = []
@@ -216,6 +223,7 @@ class Stage:
                 names = " and ".join(actor.name for actor in self._unfinished())
                 raise Violation(f"{names} wait for ever", self.trace)
         for actor in self.actors:
+            actor.give_up()
             # What became of a killed program is no longer looked at.
             if actor.killed or not actor.task.done():
                 continue
@@ -269,7 +277,8 @@ class Stage:
                 found += [Choice("refuse", number, (at,)) for at in failing]
             if self.used.kills < budget.kills:
                 changing = [at for at, waiting in enumerate(actor.waiting) if waiting.call.changes]
-                found += [Choice("kill", number, late) for late in _subsets(changing)]
+                left = _subsets(changing) if budget.late else [()]
+                found += [Choice("kill", number, late) for late in left]
         return found
 
     def take(self, choice: Choice) -> None:

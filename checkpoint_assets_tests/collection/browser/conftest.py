@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest_asyncio
-from playwright.async_api import BrowserContext, CDPSession, Page
+from playwright.async_api import BrowserContext, CDPSession, Page, Route
 
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
@@ -33,8 +33,9 @@ class Tab:
 
     async def capture(self, *, deadline: float = 10, **options: Any) -> Observation:
         """The page as it is now."""
-        scale = self.scale
-        capture = PageCapture(self.cdp, self.world, deadline=deadline, scale=scale)
+        capture = PageCapture(
+            self.cdp, self.world, deadline=deadline, scale=self.scale, page=self.page
+        )
         return await capture.capture(**options)
 
 
@@ -64,3 +65,35 @@ async def new_tab(browser: LocalChromium, pages: Pages) -> AsyncIterator[NewTab]
 async def tab(new_tab: NewTab) -> Tab:
     """One tab."""
     return await new_tab()
+
+
+Reopen = Callable[..., Awaitable[Page]]
+Kept = Callable[[str], Awaitable[Page]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def reopen(new_tab: NewTab) -> Reopen:
+    """Opens what was stored at the URL it came from; by default no script of it runs."""
+
+    async def make(observation: Observation, *, scripts: bool = False) -> Page:
+        tab = await new_tab(java_script_enabled=scripts)
+
+        async def answer(route: Route) -> None:
+            await route.fulfill(body=observation.html, content_type="text/html; charset=utf-8")
+
+        await tab.page.route(observation.facts["url"], answer)
+        await tab.page.goto(observation.facts["url"])
+        return tab.page
+
+    return make
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def kept(tab: Tab, reopen: Reopen) -> Kept:
+    """Shows a page, captures it, and opens what was stored."""
+
+    async def make(html: str) -> Page:
+        await tab.show(html)
+        return await reopen(await tab.capture(screenshot=False))
+
+    return make

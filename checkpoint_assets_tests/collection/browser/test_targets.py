@@ -157,8 +157,8 @@ async def test_a_page_that_is_gone_is_said_to_be(tab: Tab):
 
 async def test_what_the_element_was_is_written_down(tab: Tab):
     await tab.show(
-        "<body style='margin: 0'><a id=a href='/x' class='u v' style='position: absolute; left: 10px;"
-        " top: 20px; width: 30px; height: 40px; display: block'> Go <b>on</b> </a>"
+        "<body style='margin: 0'><a id=a href='/x' class='u v' style='position: absolute;"
+        " left: 10px; top: 20px; width: 30px; height: 40px; display: block'> Go <b>on</b> </a>"
     )
     described = await describe(await find_target(tab.page, ["a"], (), 2))
     assert described == {

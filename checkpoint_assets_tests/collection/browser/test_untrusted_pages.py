@@ -8,6 +8,7 @@ import datetime
 import gzip
 import json
 import shutil
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ from playwright.async_api import Page
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.step_runner import CapturedStep, StepRunner
 from checkpoint_assets.collection.redaction import Redactor
-from checkpoint_assets.collection.steps import Click, Press, Step
+from checkpoint_assets.collection.steps import Click, Goto, Hover, Press, Step
 from checkpoint_assets.model.clock import system_clock
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import (
@@ -302,6 +303,26 @@ async def test_page_that_moves_off_the_web_during_its_step_is_not_kept(tab: Tab,
     assert_refused(step, error, "blob")
     assert step.action["url_after"] == "blob:"
     assert tab.page.url == "about:blank"
+
+
+async def test_page_that_is_lost_between_two_steps_fails_the_next_unless_it_opens_another(
+    tab: Tab, pages: Pages
+):
+    await tab.page.goto(pages.add("<p>here"))
+    with socket.socket() as nobody_listens:
+        nobody_listens.bind(("127.0.0.1", 0))
+        lost = f"http://127.0.0.1:{nobody_listens.getsockname()[1]}/"
+        await tab.page.evaluate("url => { location = url }", lost)
+        async with asyncio.timeout(10):
+            while not tab.page.url.startswith("chrome-error:"):
+                await asyncio.sleep(0.01)
+    step, error = await tab.step(Hover(selectors=("p",), line=1))
+    assert isinstance(error, NavigationFailed)
+    assert "ERR_CONNECTION_REFUSED" in str(error)
+    assert not step.artifacts
+    step, error = await tab.step(Goto(url=pages.add("<p>there"), line=2))
+    assert error is None
+    assert step.artifacts
 
 
 async def test_empty_page_may_be_captured(tab: Tab):

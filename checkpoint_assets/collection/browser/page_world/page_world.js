@@ -1,0 +1,145 @@
+// What the capture asks of a page, in a world of its own: to come to rest, to hold still, and to be
+// written down in an animation frame while what changes around it is counted.
+function makeWorld() {
+  const scopes = makeScopes();
+  const sheets = makeSheets();
+  const keys = new WeakMap(); // a frame that another world reads: its name there
+  const caret = new Set(); // animations of ours
+  const states = makeStates(sheets, caret);
+  const snapshot = makeSnapshot(scopes, sheets, states, keys);
+  // Pictures that are only loaded when they come near: the browser's way, and a script's.
+  const LAZY = "img[loading=lazy],img[data-src],img[data-srcset],img[data-lazy]";
+  const FARTHEST = 16383;
+  let captured = null;
+
+  const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  // A page that paints nothing gets no frames; it does not change either.
+  const nextFrame = (late = 200) => new Promise((resolve) => {
+    const timer = setTimeout(resolve, late);
+    requestAnimationFrame(() => { clearTimeout(timer); resolve(); });
+  });
+
+  // Animations that end, and when; those of scroll positions and endless ones do not.
+  function* endingAnimations(scope) {
+    for (const animation of animationsOf(scope)) {
+      const timing = animation.effect && animation.effect.getComputedTiming();
+      const rate = Math.abs(animation.playbackRate);
+      if (animation.playState !== "running" || caret.has(animation) || !timing || !rate) continue;
+      if (Number.isFinite(timing.endTime)) yield (timing.endTime - animation.currentTime) / rate;
+    }
+  }
+
+  function unfinished() {
+    let longest = 0;
+    for (const scope of scopes.all()) {
+      if (isDocument(scope) && fontsOf(scope).status === "loading") longest = Math.max(longest, 1);
+      for (const left of endingAnimations(scope)) longest = Math.max(longest, left, 1);
+    }
+    return longest;
+  }
+
+  function deepestFocus() {
+    let focused = activeElement(document);
+    while (focused) {
+      const inside = scopes.shadowOf(focused) || (isFrame(focused) && documentIn(focused));
+      const deeper = inside && activeElement(inside);
+      if (!deeper) break;
+      focused = deeper;
+    }
+    return focused;
+  }
+
+  function release() {
+    for (const animation of caret) animation.cancel();
+    caret.clear();
+  }
+
+  return {
+    // Waits until nothing has changed for `quiet` ms, fonts are loaded and animations have ended
+    // that end in time; gives up after `limit` ms.
+    async settle(quiet, limit) {
+      const started = performance.now();
+      const before = scopes.changes();
+      const step = Math.min(quiet / 3, 20);
+      let looked = started;
+      let still = 0;
+      // What waits for a frame, or to be seen, has its turn.
+      await nextFrame();
+      await nextFrame();
+      for (;;) {
+        const now = performance.now();
+        const mutations = scopes.changes() - before;
+        // Time in which nothing here had a turn does not count: neither had the page.
+        still = scopes.lastChange() >= looked ? 0 : still + Math.min(now - looked, 1.5 * step);
+        looked = now;
+        const left = started + limit - now;
+        if (left <= 0) return { quiet: false, mutations };
+        if (still >= quiet) {
+          const longest = unfinished();
+          if (longest === 0) return { quiet: true, mutations };
+          if (longest > left) return { quiet: false, mutations, animated: true };
+        }
+        await pause(step);
+      }
+    },
+    // Scrolls once through the page, so that what waits to be seen is there; at most `limit` ms.
+    // Only if something waits: the page sees itself scrolled.
+    async unroll(limit) {
+      const started = performance.now();
+      const left = () => started + limit - performance.now();
+      const waiting = () => [...scopes.all()].filter(isDocument).some((scope) => [...allIn(scope, LAZY)]
+        .some((element) => !element.complete || hasAttribute(element, "data-src")));
+      if (!waiting()) return;
+      const [x, y] = [scrollX, scrollY];
+      const go = (top) => scrollTo({ left: x, top, behavior: "instant" });
+      for (let top = 0; top < documentElement(document).scrollHeight && top < FARTHEST && left() > 0; top += innerHeight * 0.9) {
+        go(top);
+        await nextFrame();
+        await nextFrame();
+      }
+      go(y);
+      const pictures = [...allIn(document, "img")];
+      const loading = () => pictures.some((image) => !image.complete && image.currentSrc);
+      while (left() > 0 && (loading() || scopes.lastChange() > performance.now() - 50)) await pause(20);
+      const decoded = Promise.allSettled(pictures.map((image) => image.decode()));
+      await Promise.race([decoded, pause(Math.max(left(), 0))]);
+    },
+    // Hides the caret, which blinks, and says what has to be known before a capture.
+    prepare() {
+      release();
+      const focused = deepestFocus();
+      if (focused && focused !== bodyOf(document)) {
+        const clear = { caretColor: "transparent" };
+        caret.add(animate(focused, [clear, clear], { duration: 1e8, fill: "both" }));
+        setTimeout(release, 30_000);
+      }
+      const all = scopes.all();
+      const animated = [...all].some((scope) =>
+        animationsOf(scope).some((animation) => animation.playState === "running" && !caret.has(animation)));
+      return { animated, sheets: sheets.unknown(all), zoom: visualViewport.scale };
+    },
+    async capture(options, inFrame = true) {
+      if (inFrame) await nextFrame();
+      const { after, ...page } = snapshot(options);
+      captured = { ...after, at: scopes.changes() };
+      return page;
+    },
+    // What has changed since the capture; null if it was another document's.
+    mutationsSince() {
+      if (captured === null) return null;
+      const { at, changed, boxes } = captured;
+      captured = null;
+      const mutations = scopes.changes() - at + changed();
+      // Nobody will look again.
+      if (mutations === 0) release();
+      return { mutations, masks: boxes() };
+    },
+    release,
+    stranger: (index) => captured?.strangers[index] ?? null,
+    acquaint: (frame, key) => { keys.set(frame, key); },
+    reveal: (root) => scopes.reveal(root),
+    learnPrint: (url, print) => sheets.learnPrint(url, print),
+    learnText: (url, text) => sheets.learnText(url, text),
+    learnNothing: (url) => sheets.learnNothing(url, scopes.all()),
+  };
+}

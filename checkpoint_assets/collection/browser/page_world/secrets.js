@@ -1,0 +1,68 @@
+// What must not leave the page: private parts and fields, and where they are in the picture.
+function makeSecrets(options) {
+  const privateName = new RegExp(options.privateNames, "i");
+  const privatePurpose = new RegExp(options.privatePurposes, "i");
+  const selector = options.privateSelectors.join(",");
+  const hidden = [];
+  const redactions = {};
+  return {
+    redactions,
+    isPrivate: (element) => selector !== "" && matches(element, selector),
+    // Which rule makes the value of this form control private, if any.
+    ruleOf(element) {
+      if (element.type === "password") return "password";
+      if (privatePurpose.test(attributeOf(element, "autocomplete") || "")) return "autocomplete";
+      const named = ["name", "id"].some((key) => privateName.test(attributeOf(element, key) || ""));
+      return named ? "name" : null;
+    },
+    hide(element, frames, rule) {
+      redactions[rule] = (redactions[rule] || 0) + 1;
+      hidden.push({ element, frames: [...frames], rule });
+    },
+    // Where they are now.
+    boxes() {
+      const boxes = [];
+      for (const { element, frames, rule } of hidden) {
+        const { left, top, right, bottom } = boxThrough(placeOf(frames), boxOf(element));
+        if (right > left && bottom > top) {
+          boxes.push({ x: left, y: top, width: right - left, height: bottom - top, rule });
+        }
+      }
+      return boxes;
+    },
+  };
+}
+
+// Where the inside of the innermost of these frames is, in the viewport of the outermost document:
+// its origin, its scale, and as much of it as can be seen.
+function placeOf(frames) {
+  const FAR = 1e9;
+  let place = { x: 0, y: 0, scale: 1, left: -FAR, top: -FAR, right: FAR, bottom: FAR, turned: false };
+  for (const frame of frames) {
+    const box = boxOf(frame);
+    const seen = boxThrough(place, box);
+    const scale = box.width / frame.offsetWidth || 1;
+    const style = getComputedStyle(frame);
+    place = {
+      x: place.x + (box.left + (frame.clientLeft + parseFloat(style.paddingLeft)) * scale) * place.scale,
+      y: place.y + (box.top + (frame.clientTop + parseFloat(style.paddingTop)) * scale) * place.scale,
+      scale: place.scale * scale,
+      ...seen,
+      // In a frame that is turned or squeezed nobody knows what is where.
+      turned: place.turned || Math.abs(scale - (box.height / frame.offsetHeight || 1)) > 0.01,
+    };
+  }
+  return place;
+}
+
+// A box in a frame, in the viewport of the outermost document: as much of it as can be seen.
+function boxThrough(place, box) {
+  const { x, y, scale, left, top, right, bottom } = place;
+  if (place.turned) return { left, top, right, bottom };
+  return {
+    left: Math.max(left, x + box.left * scale),
+    top: Math.max(top, y + box.top * scale),
+    right: Math.min(right, x + box.right * scale),
+    bottom: Math.min(bottom, y + box.bottom * scale),
+  };
+}
