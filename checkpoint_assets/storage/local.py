@@ -228,12 +228,10 @@ class LocalStore(Store):
     async def list(
         self, prefix: str, *, after: str | None = None, recursive: bool = True
     ) -> AsyncIterator[Page]:
+        # Not closed here: of a caller that is cancelled, a thread may still be reading a page.
         pages = list_pages(self._folders, prefix, after, recursive)
-        try:
-            while page := await self._run(lambda: next(pages, None)):
-                yield page
-        finally:
-            pages.close()
+        while page := await self._run(lambda: next(pages, None)):
+            yield page
 
     async def delete(self, keys: Sequence[str]) -> DeleteReport:
         return await self._run(partial(self._delete, keys))

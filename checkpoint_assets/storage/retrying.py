@@ -10,6 +10,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -221,10 +222,8 @@ class RetryingStore(WrappedStore):
             if left:
                 raise _Unfinished(str(failed[left[0]]))
 
-        try:
+        with suppress(_Unfinished):  # each key's own error says more
             await self._try(f"deleting {len(keys)} objects from", keys[0], attempt)
-        except _Unfinished:
-            pass  # each key's own error says more
         return failed
 
     async def delete_versions(self, versions: Sequence[tuple[str, str]]) -> DeleteReport:
