@@ -19,7 +19,7 @@ capture: setup ## capture the example scenarios through Dagster into ./.storage_
 	@$(CHECKPOINT) capture
 
 test: setup ## all tests but the groups that need servers of their own
-	@$(PYTHON) -m pytest -n 2 -m "not s3 and not distributed"
+	@$(PYTHON) -m pytest -n 2 --dist loadscope -m "not s3 and not distributed"
 
 test-s3: setup ## storage on a real S3 server: Ceph's radosgw from Debian packages
 	@python3 .ci/setup ceph
