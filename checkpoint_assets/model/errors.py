@@ -7,7 +7,8 @@
     │   ├── InvalidId
     │   ├── InvalidUrl
     │   ├── InvalidScenario
-    │   └── InvalidConfiguration
+    │   ├── InvalidConfiguration
+    │   └── NotRegistered (LookupError)
     ├── DataCollectionError
     │   ├── BrowserUnavailable
     │   ├── BrowserCrashed
@@ -92,6 +93,10 @@ class InvalidScenario(InvalidInput):
 
 class InvalidConfiguration(InvalidInput):
     """A setting that is unknown or has no usable value."""
+
+
+class NotRegistered(InvalidInput, LookupError):
+    """A manager was asked for a source, processor, backend or task that it does not know."""
 
 
 class DataCollectionError(CheckpointError):
