@@ -23,7 +23,7 @@ test: setup ## all tests but the groups that need servers of their own
 
 test-s3: setup ## storage on a real S3 server: Ceph's radosgw from Debian packages
 	@python3 .ci/setup ceph
-	@$(PYTHON) -m pytest -m s3
+	@$(PYTHON) -m pytest -n 2 --dist loadscope -m s3 checkpoint_assets_tests/storage_conformance
 
 fault: setup ## kills, faults and models at full length
 	@CHECKPOINT_FAULT_SCALE=full $(PYTHON) -m pytest -n 2 --timeout 3600 -m "fault and not s3"

@@ -66,6 +66,21 @@ class Capture(BaseModel):
     )
 
 
+class Browsers(BaseModel):
+    """How many browsers there are at once, what they share, and when one gives way to a new one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int = Field(default=1, ge=1, le=64, description="browsers that run at the same time")
+    sessions: int = Field(default=4, ge=1, le=64, description="sessions at once in one browser")
+    recycle_after: int = Field(
+        default=50, ge=1, description="sessions after which a browser is ended"
+    )
+    recycle_above: int = Field(
+        default=2048, ge=1, description="MiB of memory above which a browser is ended"
+    )
+
+
 class Settings(BaseSettings):
     """All settings of the project. Unknown ones in the file or the call are refused."""
 
@@ -85,6 +100,7 @@ class Settings(BaseSettings):
         default=(), description="more arguments for Chromium; in the environment one per line"
     )
     headless: bool = Field(default=True, description="run browsers without a window")
+    browsers: Browsers = Field(default=Browsers(), description="the pool of browsers")
     allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="host:port pairs in private networks that scenarios may name"
     )

@@ -237,7 +237,7 @@ class IStorageBackend(Protocol):
 
 @runtime_checkable
 class IStorageManager(Protocol):
-    """What a collector needs of storage: commit steps, close sessions."""
+    """Steps and sessions in one place, and the other backends that steps are kept in, too."""
 
     async def connect(self) -> None:
         """Make sure that storing can work. Raises ``S3ConfigError`` or ``LocalStorageError``."""
@@ -263,6 +263,34 @@ class IStorageManager(Protocol):
         manifest: Mapping[str, Any] | None = None,
     ) -> SessionManifest:
         """Write the session's manifest with its terminal state. Raises ``StorageError``."""
+        ...
+
+    def register_backend(self, backend: IStorageBackend) -> str:
+        """Keep everything that ``store_data`` is given there, too; returns its id.
+
+        Raises ``InvalidInput`` for an object that keeps no contract, or an id that is taken.
+        """
+        ...
+
+    def list_backends(self) -> Sequence[str]:
+        """Ids of the backends, the manager's own first."""
+        ...
+
+    async def store_data(self, data: CollectedData) -> Sequence[StorageLocation]:
+        """Keep it in the own backend, then in all others.
+
+        ``PartialFailure`` means that the own one has it, and names those that have not.
+        """
+        ...
+
+    async def query(
+        self, criteria: QueryCriteria, backend_id: str | None = None
+    ) -> Sequence[StorageLocation]:
+        """What a backend (its own, if none is named) has. Raises ``NotRegistered``."""
+        ...
+
+    async def delete_location(self, location: StorageLocation) -> None:
+        """Remove one thing from the backend that it is in. Raises ``NotRegistered``."""
         ...
 
 

@@ -1,71 +1,49 @@
-"""One row per step, read from the commit records of a store."""
+"""The rows of steps and sessions, from commit records, action records and manifests alone.
+
+Metadata is the writer's own: what is of another kind than its column is left out of the table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-import pandas as pd
-
-from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.errors import NotFound
-from checkpoint_assets.model.records import CommitRecord, SessionManifest
-from checkpoint_assets.storage.storage_manager import StorageManager
-
-# Column -> pandas type. Order is the order in the table.
-STEP_COLUMNS = {
-    "session_id": "string",
-    "step_id": "string",
-    "ordinal": "Int64",
-    "scenario": "string",
-    "state": "string",
-    "committed_at": "datetime64[us, UTC]",
-    "url": "string",
-    "title": "string",
-    "settle": "string",
-    "settle_ms": "Float64",
-    "mutations": "Int64",
-    "redactions": "Int64",
-    "html_bytes": "Int64",
-    "html_sha256": "string",
-    "screenshot_bytes": "Int64",
-    "screenshot_sha256": "string",
-    "action_bytes": "Int64",
-    "action_sha256": "string",
-}
+from checkpoint_assets.model.clock import parse_isoformat
+from checkpoint_assets.model.enums import Artifact, SessionState
+from checkpoint_assets.model.records import CommitRecord, SessionManifest, encode_json
+from checkpoint_assets.storage.session_filter import time_of_id
 
 
-async def step_rows(storage: StorageManager) -> AsyncIterator[dict[str, Any]]:
-    """A row for every committed step of the store, by session and step."""
-    async for session_id in storage.iter_sessions():
-        try:
-            manifest = await storage.get_manifest(session_id)
-        except NotFound:
-            manifest = None
-        async for step_id in storage.iter_steps(session_id):
-            try:
-                record = await storage.get_commit_record(session_id, step_id)
-            except NotFound:
-                continue  # deleted since it was listed
-            yield step_row(record, manifest)
+def step_row(
+    record: CommitRecord, manifest: SessionManifest | None, action: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The row of one step; what the records do not say is ``None``.
 
-
-def step_row(record: CommitRecord, manifest: SessionManifest | None) -> dict[str, Any]:
-    """The row of one step; what the record does not say is ``None``."""
+    ``action`` is the step's action record, where the commit record has no summary of it.
+    """
     page = record.metadata or {}
+    done = action_summary(record) or action or {}
+    url = _text(page.get("url"))
     row: dict[str, Any] = {
         "session_id": record.session_id,
         "step_id": record.step_id,
         "ordinal": _ordinal(record.step_id),
         "scenario": manifest.scenario if manifest else None,
-        "state": str(manifest.state) if manifest else "incomplete",
-        "committed_at": record.committed_at,
-        "url": _text(page.get("url")),
+        "state": str(manifest.state) if manifest else str(SessionState.INCOMPLETE),
+        "tags": _tags(manifest),
+        "committed_at": _time(record.committed_at),
+        "url": url,
+        "site": _site(url),
         "title": _text(page.get("title")),
+        "action": _text(done.get("kind")) or _text(done.get("type")),
+        "selector": _text(done.get("selector")),
         "settle": _text(_part(page, "settle", "reason")),
         "settle_ms": _number(_part(page, "settle", "ms")),
         "mutations": _integer(_part(page, "consistency", "mutations")),
         "redactions": _redactions(page.get("redactions")),
+        "screenshot_phash": _text(_part(page, "screenshot", "phash")),
     }
     for artifact in (Artifact.HTML, Artifact.SCREENSHOT, Artifact.ACTION):
         stored = record.artifacts.get(artifact)
@@ -74,16 +52,32 @@ def step_row(record: CommitRecord, manifest: SessionManifest | None) -> dict[str
     return row
 
 
-def to_frame(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
-    """The rows as a frame with exactly these columns and types, also where there is none."""
-    frame = pd.DataFrame(rows, columns=list(columns))
-    frame["committed_at"] = pd.to_datetime(frame["committed_at"], utc=True, format="ISO8601")
-    return frame.astype(columns)
+def session_row(
+    session_id: str, records: Sequence[CommitRecord], manifest: SessionManifest | None
+) -> dict[str, Any]:
+    """The row of one session: of what is stored of it now, whatever it once had."""
+    committed = [time for record in records if (time := _time(record.committed_at))]
+    started = _time(manifest.started_at) if manifest and manifest.started_at else None
+    return {
+        "session_id": session_id,
+        "scenario": manifest.scenario if manifest else None,
+        "source": manifest.source if manifest else None,
+        "state": str(manifest.state) if manifest else str(SessionState.INCOMPLETE),
+        "reason": manifest.reason if manifest else None,
+        "tags": _tags(manifest),
+        "started_at": started or time_of_id(session_id) or min(committed, default=None),
+        "closed_at": _time(manifest.closed_at) if manifest else None,
+        "committed_at": max(committed, default=None),
+        "seconds": manifest.seconds if manifest else None,
+        "steps": len(records),
+        "bytes": sum(record.size for record in records),
+    }
 
 
-async def step_catalog(storage: StorageManager) -> pd.DataFrame:
-    """All steps of the store as one frame with the columns ``STEP_COLUMNS``."""
-    return to_frame([row async for row in step_rows(storage)], STEP_COLUMNS)
+def action_summary(record: CommitRecord) -> dict[str, Any] | None:
+    """What the commit record itself says of the action, so that its file need not be read."""
+    found = (record.metadata or {}).get("action")
+    return found if isinstance(found, dict) and _text(found.get("kind")) else None
 
 
 def _ordinal(step_id: str) -> int | None:
@@ -91,12 +85,29 @@ def _ordinal(step_id: str) -> int | None:
     return _integer(int(number)) if number.isdigit() else None
 
 
-def _part(page: dict[str, Any], group: str, name: str) -> object:
+def _tags(manifest: SessionManifest | None) -> str | None:
+    return encode_json(manifest.tags).decode() if manifest and manifest.tags else None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return parse_isoformat(text)
+    except ValueError:
+        return None
+
+
+def _site(url: str | None) -> str | None:
+    try:
+        return urlsplit(url).hostname if url else None
+    except ValueError:
+        return None
+
+
+def _part(page: Mapping[str, Any], group: str, name: str) -> object:
     value = page.get(group)
     return value.get(name) if isinstance(value, dict) else None
 
 
-# Metadata is the writer's own: what is of another kind than its column is left out of the table.
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 

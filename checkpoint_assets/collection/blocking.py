@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Self
 
+from checkpoint_assets.collection.browser.browser_pool import BrowserPool
 from checkpoint_assets.collection.data_collector import DataCollector, open_storage
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite
@@ -15,14 +16,41 @@ from checkpoint_assets.model.records import SessionManifest, StorageConfig
 from checkpoint_assets.runtime.portal import Portal
 
 
+class SyncBrowserPool:
+    """A ``BrowserPool`` for blocking collectors to share. A context manager.
+
+    Its settings say which browsers are started, whatever those of a collector say.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.pool = BrowserPool(settings or Settings())
+        self.portal = Portal("checkpoint-browsers")
+
+    def close(self) -> None:
+        """End the browsers and the loop they run in. Safe to call twice."""
+        if not self.portal.closed:
+            self.portal.call(self.pool.close)
+        self.portal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
 class SyncDataCollector:
-    """``DataCollector`` with blocking methods. A context manager; ``close`` ends its browser."""
+    """``DataCollector`` with blocking methods, also for many threads at once. A context manager.
+
+    ``close`` ends its browsers, but not those of the pool that it was given.
+    """
 
     def __init__(
         self,
         storage_config: StorageConfig | IStorageManager,
         *,
         settings: Settings | None = None,
+        browsers: SyncBrowserPool | None = None,
         open_site: OpenSite | None = None,
         events: IEventEmitter | None = None,
     ) -> None:
@@ -31,15 +59,24 @@ class SyncDataCollector:
             if isinstance(storage_config, IStorageManager)
             else open_storage(storage_config)
         )
-        self._portal = Portal("checkpoint-collector")
+        self._portal = browsers.portal if browsers else Portal("checkpoint-collector")
+        self._owns_portal = browsers is None
+        self._closed = False
 
         async def make() -> DataCollector:
-            return DataCollector(storage, settings=settings, open_site=open_site, events=events)
+            return DataCollector(
+                storage,
+                settings=settings,
+                browsers=browsers.pool if browsers else None,
+                open_site=open_site,
+                events=events,
+            )
 
         try:
             self._collector = self._portal.call(make)
         except BaseException:
-            self._portal.close()
+            if self._owns_portal:
+                self._portal.close()
             raise
 
     def capture_scenario(
@@ -50,6 +87,8 @@ class SyncDataCollector:
         tags: Mapping[str, str] | None = None,
     ) -> SessionManifest:
         """See ``DataCollector.capture_scenario``. An interrupt closes the session as aborted."""
+        if self._closed:
+            raise RuntimeError("the collector is closed")
 
         async def run() -> SessionManifest:
             return await self._collector.capture_scenario(scenario, artifacts=artifacts, tags=tags)
@@ -57,10 +96,12 @@ class SyncDataCollector:
         return self._portal.call(run)
 
     def close(self) -> None:
-        """End the browser and the loop. Safe to call twice."""
+        """End what is its own. Safe to call twice."""
+        self._closed = True
         if not self._portal.closed:
             self._portal.call(self._collector.close)
-        self._portal.close()
+        if self._owns_portal:
+            self._portal.close()
 
     def __enter__(self) -> Self:
         return self

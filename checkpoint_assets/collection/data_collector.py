@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from checkpoint_assets.collection.browser.local_chromium import LocalChromium
+from checkpoint_assets.collection.browser.browser_pool import BrowserPool, Lease
 from checkpoint_assets.collection.browser.local_source import ALWAYS, LocalBrowserSource
 from checkpoint_assets.collection.redaction import MASK, Redactor
 from checkpoint_assets.collection.scenario import Scenario
@@ -20,6 +20,7 @@ from checkpoint_assets.interfaces import IDataSource, IEventEmitter, IStorageMan
 from checkpoint_assets.model.clock import Clock, isoformat, system_clock
 from checkpoint_assets.model.enums import Artifact, EventType, SessionState
 from checkpoint_assets.model.errors import (
+    BrowserCrashed,
     CheckpointError,
     DataCollectionError,
     InvalidConfiguration,
@@ -40,8 +41,10 @@ from checkpoint_assets.storage.storage_manager import StorageManager
 class DataCollector:
     """Captures sessions into a storage manager. An async context manager, for one event loop.
 
-    ``open_site`` serves the sites that scenarios name with ``site:`` (the project's own are in
-    ``checkpoint_assets.testing.sites``); ``events`` hears of every step.
+    Scenarios may be captured at once: as many run as the pool of browsers has places, the others
+    wait. ``browsers`` is a pool to share with other collectors; without it there is one that ends
+    with the collector. ``open_site`` serves the sites that scenarios name with ``site:`` (the
+    project's own are in ``checkpoint_assets.testing.sites``); ``events`` hears of every step.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class DataCollector:
         storage_config: StorageConfig | IStorageManager,
         *,
         settings: Settings | None = None,
+        browsers: BrowserPool | None = None,
         open_site: OpenSite | None = None,
         events: IEventEmitter | None = None,
         clock: Clock = system_clock,
@@ -65,7 +69,8 @@ class DataCollector:
         self._clock = clock
         self._environment = os.environ if environment is None else environment
         self._session_ids = SessionIds(clock)
-        self._browser = LocalChromium(self._settings)
+        self._browsers = browsers or BrowserPool(self._settings)
+        self._owns_browsers = browsers is None
 
     async def capture_scenario(
         self,
@@ -78,9 +83,11 @@ class DataCollector:
 
         Every step is durable before the next is handed to storage. A scenario that fails on the
         way leaves an ``incomplete`` session whose ``reason`` says what and where; a cancellation
-        leaves an ``aborted`` one and is raised again. Nothing is started, and ``InvalidScenario``
-        or ``InvalidConfiguration`` raised, where a secret or a site is missing. Storage errors
-        are raised.
+        leaves an ``aborted`` one and is raised again. A session whose browser died while others
+        were in it may have been harmed by one of them: its scenario is captured once more, as a
+        new session in a browser of its own, whose manifest names the first one (``retry_of``).
+        Nothing is started, and ``InvalidScenario`` or ``InvalidConfiguration`` raised, where a
+        secret or a site is missing. Storage errors are raised.
 
         ``artifacts`` narrows what is captured; action and metadata always are.
         """
@@ -92,23 +99,48 @@ class DataCollector:
         with self._site(scenario) as site:
             secrets = self._secrets(scenario, site)
             await self._storage.connect()
-            redactor = Redactor([*secrets.values(), *scenario.literal_secrets()])
-            source = LocalBrowserSource(
-                scenario,
-                self._browser,
-                self._settings,
-                site_url=site.url if site else None,
-                secrets=secrets,
-                redactor=redactor,
-                artifacts=wanted,
-                clock=self._clock,
-            )
-            session = _Session(
-                self._session_ids.new(), scenario, wanted, dict(tags or {}), redactor
-            )
-            return await self._run(session, source)
+            async with self._browsers.lease() as lease:
+                session = self._session(scenario, wanted, tags, secrets)
+                manifest = await self._run(session, self._source(session, lease, site), lease)
+                harmed = session.crashed and lease.lost and lease.had_company
+            if not harmed:
+                return manifest
+            async with self._browsers.lease(alone=True) as lease:
+                again = self._session(scenario, wanted, tags, secrets, retry_of=session.id)
+                return await self._run(again, self._source(again, lease, site), lease)
 
-    async def _run(self, session: _Session, source: IDataSource) -> SessionManifest:
+    def _session(
+        self,
+        scenario: Scenario,
+        artifacts: Collection[Artifact],
+        tags: Mapping[str, str] | None,
+        secrets: Mapping[str, str],
+        *,
+        retry_of: SessionId | None = None,
+    ) -> _Session:
+        return _Session(
+            self._session_ids.new(),
+            scenario,
+            artifacts,
+            dict(tags or {}),
+            secrets,
+            Redactor([*secrets.values(), *scenario.literal_secrets()]),
+            retry_of,
+        )
+
+    def _source(self, session: _Session, lease: Lease, site: ServedSite | None) -> IDataSource:
+        return LocalBrowserSource(
+            session.scenario,
+            lease,
+            self._settings,
+            site_url=site.url if site else None,
+            secrets=session.secrets,
+            redactor=session.redactor,
+            artifacts=session.artifacts,
+            clock=self._clock,
+        )
+
+    async def _run(self, session: _Session, source: IDataSource, lease: Lease) -> SessionManifest:
         started = self._clock.monotonic()
         session.started_at = isoformat(self._clock.now())
         await self._tell(EventType.COLLECTION_START, session, scenario=session.scenario.name)
@@ -121,6 +153,7 @@ class DataCollector:
             if session.incomplete:
                 state, reason = SessionState.INCOMPLETE, "; ".join(session.incomplete)
         except DataCollectionError as err:
+            session.crashed = isinstance(err, BrowserCrashed)
             state, reason = SessionState.INCOMPLETE, str(err)
         except TimeoutError:
             limit = self._settings.timeouts.session
@@ -129,6 +162,7 @@ class DataCollector:
             state, reason = SessionState.INCOMPLETE, str(err)
             raise
         finally:
+            session.browser = lease.version
             # The manifest is written also when the task is being cancelled.
             closing = asyncio.ensure_future(
                 self._close(session, state, reason, self._clock.monotonic() - started)
@@ -191,7 +225,8 @@ class DataCollector:
                     "scenario": session.redactor.json(session.words()),
                     "scenario_digest": session.scenario.digest,
                     "expected_steps": session.expected_steps,
-                    "browser": self._browser.version,
+                    "browser": session.browser,
+                    **({"retry_of": session.retry_of} if session.retry_of else {}),
                 },
             },
         )
@@ -248,8 +283,9 @@ class DataCollector:
         await self._events.emit(event)
 
     async def close(self) -> None:
-        """End the browser. Safe to call twice."""
-        await self._browser.close()
+        """End the browsers, if they are its own. Safe to call twice."""
+        if self._owns_browsers:
+            await self._browsers.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -271,9 +307,13 @@ class _Session:
         scenario: Scenario,
         artifacts: Collection[Artifact],
         tags: dict[str, str],
+        secrets: Mapping[str, str],
         redactor: Redactor,
+        retry_of: SessionId | None,
     ) -> None:
+        self.secrets = secrets
         self.redactor = redactor
+        self.retry_of = retry_of
         self.id = session_id
         self.scenario = scenario
         self.artifacts = artifacts
@@ -283,6 +323,10 @@ class _Session:
         # Numbers of the steps that acted on something private.
         self.private_steps: set[int] = set()
         self.started_at: str | None = None
+        # The version of the browser, once it runs.
+        self.browser: str | None = None
+        # Whether it ended because the browser or its page was gone.
+        self.crashed = False
 
     @property
     def _steps_added(self) -> int:

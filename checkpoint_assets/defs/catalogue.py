@@ -3,27 +3,49 @@
 import dagster as dg
 import pandas as pd
 
-from checkpoint_assets.catalogue.rows import step_catalog as read_step_catalog
+from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.defs.resources import StorageResource
+from checkpoint_assets.model.errors import NotSupported
+
+GROUP = "catalogue"
 
 
 @dg.asset(
-    group_name="catalogue",
+    group_name=GROUP,
     io_manager_key="checkpoint_io_manager",
     deps=[dg.AssetDep("capture_session", partition_mapping=dg.AllPartitionMapping())],
     kinds={"pandas", "parquet"},
 )
 def step_catalog(context: dg.AssetExecutionContext, storage: StorageResource) -> pd.DataFrame:
-    """One row per stored step of every session."""
-    frame = storage.manager.call(read_step_catalog)
+    """One row per stored step of every session. Folds what runs have appended."""
+    catalogue = SyncCatalogue(storage.manager)
+    try:
+        catalogue.refresh()
+    except NotSupported as err:
+        context.log.warning(f"{err}: the catalogue is read from what runs have appended alone")
+    frame = catalogue.steps()
     context.add_output_metadata(
-        {
-            "sessions": int(frame["session_id"].nunique()),
-            "columns": dg.MetadataValue.table_schema(
-                dg.TableSchema(
-                    [dg.TableColumn(str(name), str(kind)) for name, kind in frame.dtypes.items()]
-                )
-            ),
-        }
+        {"sessions": int(frame["session_id"].nunique()), "columns": _columns(frame)}
     )
     return frame
+
+
+@dg.asset(
+    group_name=GROUP,
+    io_manager_key="checkpoint_io_manager",
+    deps=["step_catalog"],
+    kinds={"pandas", "parquet"},
+)
+def session_catalog(context: dg.AssetExecutionContext, storage: StorageResource) -> pd.DataFrame:
+    """One row per session: its state, size, scenario, expiry and pin."""
+    frame = SyncCatalogue(storage.manager).sessions()
+    context.add_output_metadata({"columns": _columns(frame)})
+    return frame
+
+
+def _columns(frame: pd.DataFrame) -> dg.TableSchemaMetadataValue:
+    return dg.MetadataValue.table_schema(
+        dg.TableSchema(
+            [dg.TableColumn(str(name), str(kind)) for name, kind in frame.dtypes.items()]
+        )
+    )

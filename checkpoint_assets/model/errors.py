@@ -17,6 +17,7 @@
     │   ├── ElementNotFound (LookupError)
     │   ├── ExpectationFailed (AssertionError)
     │   └── InvalidScreenshot
+    ├── ProcessingError
     └── StorageError
         └── StorageManagerError
             ├── S3ConfigError
@@ -129,6 +130,10 @@ class ExpectationFailed(DataCollectionError, AssertionError):
 
 class InvalidScreenshot(DataCollectionError):
     """A screenshot is empty, does not decode, or is not what was asked for."""
+
+
+class ProcessingError(CheckpointError):
+    """Nothing could be made of an input: it is broken, or beyond a limit."""
 
 
 class StorageError(CheckpointError):

@@ -14,8 +14,6 @@ T = TypeVar("T")
 L = TypeVar("L")
 R = TypeVar("R")
 
-# Steps that are being read ahead of the one that the caller has, at most.
-READ_AHEAD = 16
 # Bytes of a batch that are in memory at a time, at most, but for one step that is larger.
 BYTES_AT_ONCE = 128 << 20
 
@@ -73,19 +71,19 @@ class ByteBudget:
     def __init__(self, size: int) -> None:
         self._size = size
         self._used = 0
-        self._room = asyncio.Condition()
+        self._given_back = asyncio.Event()
 
     async def take(self, count: int) -> None:
         """Wait until there is room for them."""
-        async with self._room:
-            await self._room.wait_for(lambda: not self._used or self._used + count <= self._size)
-            self._used += count
+        while self._used and self._used + count > self._size:
+            self._given_back.clear()
+            await self._given_back.wait()
+        self._used += count
 
-    async def give_back(self, count: int) -> None:
+    def give_back(self, count: int) -> None:
         """They are not in memory any more."""
-        async with self._room:
-            self._used -= count
-            self._room.notify_all()
+        self._used -= count
+        self._given_back.set()
 
 
 async def store_all(
@@ -135,7 +133,7 @@ async def store_all(
             else:
                 report.stored.append(name)
             finally:
-                await budget.give_back(size)
+                budget.give_back(size)
 
     results = await asyncio.gather(*(work() for _ in range(workers)), return_exceptions=True)
     for result in results:
@@ -187,7 +185,7 @@ async def retrieve_all(
     size: Callable[[L], int],
     read: Callable[[L], Awaitable[R]],
     *,
-    ahead: int = READ_AHEAD,
+    ahead: int,
     bytes_at_once: int = BYTES_AT_ONCE,
 ) -> AsyncIterator[Retrieved[R]]:
     """Each step in the order of ``names``.
@@ -230,11 +228,11 @@ async def retrieve_all(
             if len(reading) >= ahead:
                 item, count = await reading.popleft()
                 yield item
-                await budget.give_back(count)
+                budget.give_back(count)
         while reading:
             item, count = await reading.popleft()
             yield item
-            await budget.give_back(count)
+            budget.give_back(count)
     finally:
         for task in reading:
             task.cancel()

@@ -7,7 +7,15 @@ the event loop of a thread that the object owns.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import timedelta
 from pathlib import Path
 from typing import (
@@ -22,12 +30,14 @@ from typing import (
     cast,
 )
 
+from checkpoint_assets.interfaces import IStorageBackend
 from checkpoint_assets.model.clock import Clock
 from checkpoint_assets.runtime.portal import Portal
 from checkpoint_assets.storage.keys import Layout
 from checkpoint_assets.storage.retrying import RetryPolicy
 from checkpoint_assets.storage.s3_clients import S3ClientFactory
 from checkpoint_assets.storage.spool_events import SpoolListener
+from checkpoint_assets.storage.step_backend import QueryIndex
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.store import Store
 
@@ -135,6 +145,18 @@ class SyncStorageManager:
         """Where the session is: an ``s3://`` URL, or the path of its folder."""
         return self._manager.session_url(session_id)
 
+    def register_backend(self, backend: IStorageBackend) -> str:
+        """Keep everything that ``store_data`` is given there, too; returns its id."""
+        return self._manager.register_backend(backend)
+
+    def list_backends(self) -> Sequence[str]:
+        """Ids of the backends, the own store (its URL) first."""
+        return self._manager.list_backends()
+
+    def answer_queries_by(self, index: QueryIndex | None) -> None:
+        """Ask ``index`` before the own store is listed."""
+        self._manager.answer_queries_by(index)
+
     connect = Blocking(StorageManager.connect)
     get_capabilities = Blocking(StorageManager.get_capabilities)
     store_step_data = Blocking(StorageManager.store_step_data)
@@ -176,6 +198,9 @@ class SyncStorageManager:
     write_object = Blocking(StorageManager.write_object)
     iter_objects = BlockingIterator(StorageManager.iter_objects)
     delete_objects = Blocking(StorageManager.delete_objects)
+    store_data = Blocking(StorageManager.store_data)
+    query = Blocking(StorageManager.query)
+    delete_location = Blocking(StorageManager.delete_location)
 
     def call(
         self,

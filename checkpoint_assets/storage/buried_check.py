@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict
 
@@ -25,23 +26,51 @@ class BuriedCheck:
         self._clock = clock
         self._lock = threading.Lock()
         self._clean: OrderedDict[SessionId, float] = OrderedDict()
+        self._forgotten = 0
+        self._asking: dict[tuple[asyncio.AbstractEventLoop, SessionId], asyncio.Event] = {}
 
     async def refuse_if_buried(self, session_id: SessionId, step_id: StepId | None = None) -> None:
         """Raises ``Conflict`` for a session or step that was deleted and is not swept yet.
 
-        Where nobody can tell because the store is away, a store with a spool is told so, and
-        takes what is written next to the spool; what waits there is checked when it is drained.
+        A store with a spool that cannot be asked is away: what is written next goes to the spool,
+        and is checked when it is drained. Any other raises ``StoreUnavailable``.
         """
-        now = self._clock.monotonic()
-        with self._lock:
-            if self._clean.get(session_id, float("-inf")) > now - _VALID_SECONDS:
-                return
+        if self._is_clean(session_id):
+            return
         if is_away(self._store):
             return  # what is spooled is checked when it is drained
+        turn = asyncio.get_running_loop(), session_id
+        answered = asyncio.Event()
+        with self._lock:
+            under_way = self._asking.setdefault(turn, answered)
+        if under_way is not answered:
+            # Of many steps of a session the first one asks for all. Where that did not settle it
+            # each asks for itself, and at the same time.
+            await under_way.wait()
+            if not self._is_clean(session_id):
+                await self._ask(session_id, step_id)
+            return
+        try:
+            await self._ask(session_id, step_id)
+        finally:
+            with self._lock:
+                del self._asking[turn]
+            answered.set()
+
+    def _is_clean(self, session_id: SessionId) -> bool:
+        with self._lock:
+            asked = self._clean.get(session_id, float("-inf"))
+        return asked > self._clock.monotonic() - _VALID_SECONDS
+
+    async def _ask(self, session_id: SessionId, step_id: StepId | None) -> None:
+        now = self._clock.monotonic()
+        forgotten = self._forgotten
         try:
             buried = {step async for _, step, _ in tombstones(self._store, session_id)}
         except StoreUnavailable:
-            return  # the write itself will tell
+            if is_away(self._store):
+                return  # it was found out by this
+            raise
         if None in buried or step_id in buried:
             what = f"session {session_id}" if None in buried else f"step {session_id}/{step_id}"
             raise Conflict(
@@ -51,6 +80,8 @@ class BuriedCheck:
             )
         if not buried:
             with self._lock:
+                if forgotten != self._forgotten:
+                    return  # it may have been deleted while we asked
                 self._clean[session_id] = now
                 while len(self._clean) > _REMEMBERED:
                     self._clean.popitem(last=False)
@@ -58,4 +89,5 @@ class BuriedCheck:
     def forget(self, session_id: SessionId) -> None:
         """The next write looks again."""
         with self._lock:
+            self._forgotten += 1
             self._clean.pop(session_id, None)

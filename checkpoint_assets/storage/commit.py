@@ -23,7 +23,6 @@ from checkpoint_assets.model.errors import (
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import (
     SCHEMA_VERSION,
-    ArtifactRecord,
     CommitRecord,
     encode_json,
 )
@@ -33,6 +32,8 @@ from checkpoint_assets.storage.keys import Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.media import JSON
 from checkpoint_assets.storage.store import ObjectInfo, Store, StoredObject
 
+# Of many who write the same key, all but one find it there at the next look.
+_ATTEMPTS = 5
 # Members of a record that differ when the same step is committed again.
 _PER_ATTEMPT: Any = {
     "committed_at": True,
@@ -45,29 +46,30 @@ async def put_once(
     store: Store, key: str, data: bytes, *, media_type: str, sha256: str
 ) -> ObjectInfo:
     """These bytes are under the key, from now or from before. Raises ``Conflict`` on others."""
-    try:
-        return await store.put(key, data, media_type=media_type, sha256=sha256)
-    except (Conflict, StoreUnavailable) as error:
-        return await _settle(store, key, data, media_type, sha256, error)
+    refusal: Conflict | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            return await store.put(key, data, media_type=media_type, sha256=sha256)
+        except (Conflict, StoreUnavailable) as error:
+            present = await _settle(store, key, len(data), sha256, error)
+            if present is not None:
+                return present
+            if isinstance(error, StoreUnavailable):
+                raise
+            # What was in the way has gone since, or writes met (S3 answers 409 then).
+            refusal = error
+    raise Conflict(f"{key} is written by others again and again", key=key) from refusal
 
 
 async def _settle(
-    store: Store,
-    key: str,
-    data: bytes,
-    media_type: str,
-    sha256: str,
-    error: Conflict | StoreUnavailable,
-) -> ObjectInfo:
-    """What became of a write whose answer was a refusal or got lost."""
+    store: Store, key: str, size: int, sha256: str, error: Conflict | StoreUnavailable
+) -> ObjectInfo | None:
+    """What became of a write whose answer was a refusal or got lost. ``None``: nothing is there."""
     try:
         present = await store.stat(key)
-        same = await _is_same(store, present, len(data), sha256)
+        same = await _is_same(store, present, size, sha256)
     except NotFound:
-        if isinstance(error, StoreUnavailable):
-            raise error from None
-        # What was in the way has gone since, or two writes met (S3 answers 409 then).
-        return await store.put(key, data, media_type=media_type, sha256=sha256)
+        return None
     except StorageError:
         raise error from None
     if same:
@@ -106,7 +108,7 @@ async def write_step(
     metadata: Mapping[str, Any] | None = None,
     timings: Mapping[str, float] | None = None,
     options: WriteOptions = WriteOptions(),
-) -> CommitRecord:
+) -> None:
     """The step is whole and durable. Raises ``Conflict`` where the key has another step.
 
     With ``replace`` a step that is there becomes an older version, if its content is another. It
@@ -116,7 +118,7 @@ async def write_step(
     key = artifact_key(session_id, step_id, Artifact.METADATA, options.layout)
     before = await _present(store, key) if options.replace else None
     if before is not None and await _is_unchanged(before, key, contents, metadata):
-        return parse_record(before.data, key)
+        return
     artifacts = await _write_artifacts(store, session_id, step_id, contents, options)
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -134,8 +136,7 @@ async def write_step(
         else:
             await _put_over(store, key, data, before.info)
     except Conflict as conflict:
-        return await _same_commit(store, key, data, conflict)
-    return _record(record)
+        await _refuse_other_commit(store, key, data, conflict)
 
 
 async def _present(store: Store, key: str) -> StoredObject | None:
@@ -205,8 +206,8 @@ async def _write_artifacts(
     return described
 
 
-async def _same_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> CommitRecord:
-    """The record that is there, if it commits what ours would."""
+async def _refuse_other_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> None:
+    """Raises the conflict, unless the record that is there commits what ours would."""
     try:
         theirs = parse_record(await store.get(key), key)
     except NotFound:
@@ -215,21 +216,10 @@ async def _same_commit(store: Store, key: str, data: bytes, conflict: Conflict) 
     ours = parse_record(data, key)
     if _content(theirs) != _content(ours):
         raise conflict
-    return theirs
 
 
 def _content(record: CommitRecord) -> dict[str, Any]:
     return record.model_dump(exclude=_PER_ATTEMPT)
-
-
-def _record(fields: dict[str, Any]) -> CommitRecord:
-    # Built by us a moment ago: there is nothing to validate.
-    artifacts = {
-        name: ArtifactRecord.model_construct(**described)
-        for name, described in fields["artifacts"].items()
-    }
-    members: dict[str, Any] = {**fields, "artifacts": artifacts}
-    return CommitRecord.model_construct(None, **members)
 
 
 def parse_record(data: bytes, key: str) -> CommitRecord:

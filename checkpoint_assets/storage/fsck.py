@@ -24,7 +24,7 @@ from checkpoint_assets.storage.keys import (
     parse_step_key,
     session_prefix,
 )
-from checkpoint_assets.storage.reading import Commit, listed_key, read_artifact
+from checkpoint_assets.storage.reading import Commit, listed_key, read_artifact, read_commit
 from checkpoint_assets.storage.sessions import read_manifest
 from checkpoint_assets.storage.store import ObjectInfo, Store
 from checkpoint_assets.storage.tombstones import tombstones
@@ -115,7 +115,7 @@ class Checker:
         buried = {step async for _, step, _ in tombstones(self._store, session_id)}
         if None not in buried:
             await self._check_manifest(session, buried)
-            self._check_orphans(session, buried)
+            await self._check_orphans(session, buried)
 
     def _sort_in(self, session: _Session, info: ObjectInfo) -> None:
         session.infos[info.key] = info
@@ -221,21 +221,37 @@ class Checker:
             return
         there = {step.step_id for step in session.records.values()}
         for step_id in manifest.steps:
-            if step_id not in there and step_id not in buried:
+            known = step_id in there or step_id in buried
+            if not known and not await self._has_record(session.id, StepId(step_id)):
                 missing = artifact_key(session.id, StepId(step_id), Artifact.METADATA)
                 detail = "named by the manifest"
                 self._add(FindingKind.MISSING, missing, session.id, step_id, detail)
 
-    def _check_orphans(self, session: _Session, buried: set[StepId | None]) -> None:
+    async def _check_orphans(self, session: _Session, buried: set[StepId | None]) -> None:
         alive = {step.step_id for step in session.records.values()} | buried
-        for key, step in session.files.items():
-            unlisted = key not in session.listed and step.step_id not in buried
-            if unlisted and session.infos[key].modified < self._old:
-                self._add(FindingKind.ORPHAN, key, session.id, step.step_id)
-        for key, step_id in session.derived.items():
-            lost = step_id is not None and step_id not in alive
-            if lost and session.infos[key].modified < self._old:
+        lost = {
+            key: step.step_id
+            for key, step in session.files.items()
+            if key not in session.listed and step.step_id not in buried
+        }
+        derived = ((key, step) for key, step in session.derived.items() if step is not None)
+        lost |= {key: step for key, step in derived if step not in alive}
+        old = {key: step for key, step in lost.items() if session.infos[key].modified < self._old}
+        gone = {*old.values()} - alive
+        restored = {step for step in gone if await self._has_record(session.id, step)}
+        for key, step_id in old.items():
+            if step_id not in restored:
                 self._add(FindingKind.ORPHAN, key, session.id, step_id)
+
+    async def _has_record(self, session_id: SessionId, step_id: StepId) -> bool:
+        """Whether the step is there now: whoever restores it removes its tombstone after that."""
+        try:
+            await read_commit(self._store, session_id, step_id)
+        except NotFound:
+            return False
+        except IntegrityError:
+            pass
+        return True
 
 
 async def _by_folder(store: Store) -> AsyncIterator[tuple[str, list[ObjectInfo]]]:

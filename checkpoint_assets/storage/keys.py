@@ -41,6 +41,11 @@ RESERVED = (CATALOG, RETENTION, TOMBSTONES, VIEWS, PACKS, PROBE, QUARANTINE)
 # S3 takes 1024 bytes; this leaves room for the store's prefix.
 LONGEST_KEY = 420
 DUE_PREFIX = f"{RETENTION}/expires/due/"
+EXPIRES_PREFIX = f"{RETENTION}/expires/of/"
+PINS_PREFIX = f"{RETENTION}/pins/"
+PLANS_PREFIX = f"{RETENTION}/plans/"
+CATALOG_HEAD = f"{CATALOG}/HEAD.json"
+FRAGMENTS_PREFIX = f"{CATALOG}/fragments/"
 
 _DERIVED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,94}\.[A-Za-z0-9]{1,16}", re.ASCII)
 _RESERVED_KEY = re.compile(r"_[a-z]+(?:/[A-Za-z0-9_][A-Za-z0-9_.=-]*)+", re.ASCII)
@@ -146,7 +151,16 @@ def parse_reserved_prefix(prefix: str) -> str:
 
 def pin_key(session_id: SessionId) -> str:
     """The object that pins the session."""
-    return f"{RETENTION}/pins/{session_id}.json"
+    return f"{PINS_PREFIX}{session_id}.json"
+
+
+def parse_pin_key(key: str) -> SessionId | None:
+    """The session that a pin is of; ``None`` for another key."""
+    file = key.removeprefix(PINS_PREFIX)
+    try:
+        return None if file == key else parse_session_id(file.removesuffix(".json"))
+    except InvalidId:
+        return None
 
 
 def expiry_key(session_id: SessionId, step_id: StepId | None = None) -> str:
@@ -157,7 +171,21 @@ def expiry_key(session_id: SessionId, step_id: StepId | None = None) -> str:
 
 def expiry_prefix(session_id: SessionId) -> str:
     """All expiries of the session and its steps begin with this."""
-    return f"{RETENTION}/expires/of/{session_id}/"
+    return f"{EXPIRES_PREFIX}{session_id}/"
+
+
+def parse_expiry_key(key: str) -> tuple[SessionId, StepId | None] | None:
+    """The session, and the step if it is one's, of an expiry; ``None`` for another key."""
+    session, _, file = key.removeprefix(EXPIRES_PREFIX).partition("/")
+    step = file.removeprefix("steps/").removesuffix(".json")
+    try:
+        if not key.startswith(EXPIRES_PREFIX):
+            return None
+        if file == "session.json":
+            return parse_session_id(session), None
+        return (parse_session_id(session), parse_step_id(step)) if "/" in file else None
+    except InvalidId:
+        return None
 
 
 def due_key(day: str, session_id: SessionId, step_id: StepId | None = None) -> str:
@@ -202,6 +230,26 @@ def parse_tombstone_key(key: str) -> tuple[SessionId, StepId | None] | None:
         return (parse_session_id(session), parse_step_id(step)) if step != file else None
     except InvalidId:
         return None
+
+
+def fragment_key(day: str, name: str) -> str:
+    """What one run appends to the catalogue on a day (``2026-01-31``)."""
+    return f"{FRAGMENTS_PREFIX}date={day}/{name}.parquet"
+
+
+def catalog_prefix(table: str) -> str:
+    """All files of a table of the catalogue begin with this."""
+    return f"{CATALOG}/{table}/"
+
+
+def catalog_key(table: str, name: str) -> str:
+    """One file of a table of the catalogue."""
+    return f"{catalog_prefix(table)}{name}.parquet"
+
+
+def plan_key(plan_id: str, part: str = "json") -> str:
+    """A retention plan, or with another ``part`` what is kept beside it."""
+    return f"{PLANS_PREFIX}{plan_id}.{part}"
 
 
 def parse_step_key(key: str) -> StepKey | None:

@@ -13,7 +13,7 @@ from checkpoint_assets.storage.deletion import delete_for_good
 from checkpoint_assets.storage.expiry import ExpirationReport
 from checkpoint_assets.storage.manager_base import ManagerBase
 from checkpoint_assets.storage.pins import Pin
-from checkpoint_assets.storage.spooling import refuse_if_spooled
+from checkpoint_assets.storage.spooling import refuse_if_cut_short, refuse_if_spooled
 from checkpoint_assets.storage.step_versions import undelete_session
 from checkpoint_assets.storage.sweeping import SweepReport
 
@@ -43,18 +43,18 @@ class RetentionMethods(ManagerBase):
 
     async def _delete(self, session: SessionId, step: StepId | None, permanent: bool) -> None:
         self._buried.forget(session)
+        await refuse_if_cut_short(self._store, session)
+        deleted_at = isoformat(self._clock.now())
         if permanent:
-            await pins.refuse_if_pinned(self._store, session)
+            await tombstones.claim_for_good(
+                self._store, session, step, deleted_at=deleted_at, grace=self._grace
+            )
             found = await delete_for_good(self._store, session, step)
             await sweeping.remove_tombstones(self._store, session, step)
             await expiry.remove_expirations(self._store, session, step)
         else:
             found = await tombstones.bury(
-                self._store,
-                session,
-                step,
-                deleted_at=isoformat(self._clock.now()),
-                grace=self._grace,
+                self._store, session, step, deleted_at=deleted_at, grace=self._grace
             )
         if not found:
             what = f"step {session}/{step}" if step else f"session {session}"
@@ -142,9 +142,15 @@ class RetentionMethods(ManagerBase):
         return await expiry.apply_expirations(self._store, self._clock, delete, dry_run=dry_run)
 
     async def pin(self, session_id: str, reason: str) -> Pin:
-        """Hold the session: nothing removes it or a step of it. A new reason replaces the old."""
+        """Hold the session: nothing removes it or a step of it. A new reason replaces the old.
+
+        Raises ``Conflict`` if something of it is being deleted at this moment: that may go on, but
+        the session is pinned from then on, and what was deleted can be restored.
+        """
         session = parse_session_id(session_id)
-        return await pins.write_pin(self._store, session, reason, isoformat(self._clock.now()))
+        pin = await pins.write_pin(self._store, session, reason, isoformat(self._clock.now()))
+        await tombstones.refuse_if_under_way(self._store, session)
+        return pin
 
     async def unpin(self, session_id: str, reason: str = "") -> None:
         """Let the session go. One that was not pinned is fine."""

@@ -68,11 +68,17 @@ class StepMethods(ManagerBase):
             metadata,
             timings,
         )
-        return await self._store_step(step, replace=replace, at_once=True)
+        given = await self._store_step(step, replace=replace, at_once=True)
+        session, name = parse_session_id(session_id), parse_step_id(step_id)
+        return {
+            place: self._locate(artifact_key(session, name, artifact, self._layout))
+            if artifact in given
+            else None
+            for place, artifact in _PLACES.items()
+        }
 
-    async def _store_step(
-        self, step: Step, *, replace: bool, at_once: bool
-    ) -> dict[str, str | None]:
+    async def _store_step(self, step: Step, *, replace: bool, at_once: bool) -> set[Artifact]:
+        """Commit the step; the artifacts that were given."""
         session, name = parse_session_id(step.session_id), parse_step_id(step.step_id)
         contents = step_contents(step.html_content, step.screenshot_bytes, step.action_data)
         plain = None if step.metadata is None else plain_object(step.metadata, "metadata")
@@ -94,12 +100,7 @@ class StepMethods(ManagerBase):
         given = {content.artifact for content in contents}
         if plain is not None:
             given.add(Artifact.METADATA)
-        return {
-            place: self._locate(artifact_key(session, name, artifact, self._layout))
-            if artifact in given
-            else None
-            for place, artifact in _PLACES.items()
-        }
+        return given
 
     async def _may_replace(self) -> None:
         found = await self.get_capabilities()
@@ -146,9 +147,10 @@ class StepMethods(ManagerBase):
         steps: Iterable[tuple[str, str]] | AsyncIterable[tuple[str, str]],
         artifacts: Collection[Artifact | str] | None = None,
     ) -> AsyncIterator[Retrieved[StepContents]]:
-        """Read many (session, step), in the order given, a few ahead of the one that is taken.
+        """Read many (session, step), in the order given, ahead of the one that is taken.
 
-        Each has ``get()``, which returns what ``retrieve_step_data`` would, or raises its error.
+        At most ``concurrency`` are in memory and under way. Each has ``get()``, which returns
+        what ``retrieve_step_data`` would, or raises its error.
         """
         wanted = _wanted(artifacts)
 
@@ -161,10 +163,11 @@ class StepMethods(ManagerBase):
             return sum(listed[name].size for name in wanted if name in listed)
 
         async def read(commit: Commit) -> StepContents:
-            record, data = await reading.read_committed(self._store, commit, wanted)
+            # One file after the other: the steps are what goes on at the same time.
+            record, data = await reading.read_committed(self._store, commit, wanted, at_once=False)
             return _contents(record, data, wanted)
 
-        return retrieve_all(steps, look, size, read)
+        return retrieve_all(steps, look, size, read, ahead=self._concurrency)
 
     async def read_artifact(
         self, session_id: str, step_id: str, artifact: Artifact | str

@@ -76,14 +76,22 @@ async def read_step(
 
 
 async def read_committed(
-    store: Store, commit: Commit, wanted: Collection[Artifact], *, version: str | None = None
+    store: Store,
+    commit: Commit,
+    wanted: Collection[Artifact],
+    *,
+    version: str | None = None,
+    at_once: bool = True,
 ) -> tuple[CommitRecord, dict[Artifact, bytes]]:
-    """``read_step`` from the point where the record was read."""
+    """``read_step`` from the point where the record was read.
+
+    ``at_once``: its files concurrently, for the sake of one caller.
+    """
     session_id, step_id = SessionId(commit.record.session_id), StepId(commit.record.step_id)
     layout = commit.layout
     for _ in range(_ATTEMPTS):
         try:
-            return commit.record, await _read_artifacts(store, commit, wanted)
+            return commit.record, await _read_artifacts(store, commit, wanted, at_once)
         except (NotFound, IntegrityError) as error:
             # Deleted or replaced since the record was read? Only a record that still stands
             # makes this a fault of the store.
@@ -103,17 +111,15 @@ async def read_committed(
 
 
 async def _read_artifacts(
-    store: Store, commit: Commit, wanted: Collection[Artifact]
+    store: Store, commit: Commit, wanted: Collection[Artifact], at_once: bool
 ) -> dict[Artifact, bytes]:
-    listed = [
-        (artifact, commit.record.artifacts[artifact])
-        for artifact in wanted
-        if artifact in commit.record.artifacts
-    ]
-    reads = [read_artifact(store, commit, artifact) for artifact, _ in listed]
+    listed = [artifact for artifact in wanted if artifact in commit.record.artifacts]
+    if not at_once:
+        return {artifact: await read_artifact(store, commit, artifact) for artifact in listed}
+    reads = [read_artifact(store, commit, artifact) for artifact in listed]
     results = await asyncio.gather(*reads, return_exceptions=True)
     data: dict[Artifact, bytes] = {}
-    for (artifact, _), result in zip(listed, results, strict=True):
+    for artifact, result in zip(listed, results, strict=True):
         if isinstance(result, BaseException):
             raise result
         data[artifact] = result

@@ -141,14 +141,16 @@ class S3Store(Store):
         self, client: ObstoreS3, key: str, data: bytes, attributes: dict[str, str], etag: str
     ) -> ObjectInfo:
         try:
-            return await self._put(client, key, data, attributes, {"e_tag": etag})
+            try:
+                return await self._put(client, key, data, attributes, {"e_tag": etag})
+            except Conflict:
+                # Some servers only know an etag without its quotes (Ceph 16).
+                if (await self.stat(key)).etag != etag:
+                    raise
+                bare = etag.strip('"')
+                return await self._put(client, key, data, attributes, {"e_tag": bare})
         except NotFound as error:
             raise Conflict(f"{key} is gone", key=key) from error
-        except Conflict:
-            # Some servers only know an etag without its quotes (Ceph 16).
-            if (await self.stat(key)).etag != etag:
-                raise
-            return await self._put(client, key, data, attributes, {"e_tag": etag.strip('"')})
 
     async def _put_in_parts(
         self,

@@ -62,9 +62,14 @@ async def close_session(
     fields = plain_object(given or {}, "the manifest")
     if fields.get("session_id", session_id) != session_id:
         raise InvalidInput(f"the manifest is of {fields['session_id']}", session_id=session_id)
-    steps = [step async for step in step_ids(store, session_id)]
-    size = await _size(store, session_id, steps, layout, concurrency)
-    own = {"session_id": session_id, "state": state, "steps": steps, "bytes": size}
+    listed = [step async for step in step_ids(store, session_id)]
+    sizes = await _sizes(store, session_id, listed, layout, concurrency)
+    own = {
+        "session_id": session_id,
+        "state": state,
+        "steps": list(sizes),
+        "bytes": sum(sizes.values()),
+    }
     try:
         manifest = SessionManifest.model_validate({"closed_at": closed_at, **fields, **own})
     except ValueError as error:
@@ -86,13 +91,17 @@ async def close_session(
     return manifest
 
 
-async def _size(
+async def _sizes(
     store: Store, session_id: SessionId, steps: Sequence[StepId], layout: Layout, concurrency: int
-) -> int:
-    """Bytes of all artifacts, as the commit records say."""
+) -> dict[StepId, int]:
+    """Bytes of all artifacts, as the commit records say. What is deleted meanwhile is left out."""
 
-    async def size(step_id: StepId) -> int:
-        commit = await read_commit(store, session_id, step_id, layout=layout)
+    async def size(step_id: StepId) -> int | None:
+        try:
+            commit = await read_commit(store, session_id, step_id, layout=layout)
+        except NotFound:
+            return None
         return commit.record.size
 
-    return sum(await run_all(size, steps, concurrency))
+    found = zip(steps, await run_all(size, steps, concurrency), strict=True)
+    return {step_id: size for step_id, size in found if size is not None}

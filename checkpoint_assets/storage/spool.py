@@ -87,6 +87,8 @@ class Spool:
         self.locks = locks
         self.moving = MovingNote(notes)
         self.folder = folder
+        self._pending_folder = None if folder is None else str(folder / "pending")
+        self._dead_folder = None if folder is None else str(folder / "dead")
         self._floor = floor_bytes
         self._prepared = False
 
@@ -143,11 +145,11 @@ class Spool:
         top = key.partition("/")[0]
         if top[:1] == "_" and top not in _SPOOLED:
             return False
-        return self.folder is None or has_folder(self.folder / "pending", top)
+        return self._pending_folder is None or has_folder(self._pending_folder, top)
 
     def may_be_dead(self, session_id: str) -> bool:
         """Whether something of the session is dead."""
-        return self.folder is None or has_folder(self.folder / "dead", session_id)
+        return self._dead_folder is None or has_folder(self._dead_folder, session_id)
 
     async def holds(self, key: str) -> bool:
         """Whether the object waits."""

@@ -31,16 +31,17 @@ def read_files(root: Path, keys: Sequence[str]) -> dict[str, bytes]:
     return found
 
 
-def has_folder(path: Path, name: str) -> bool:
+def has_folder(path: str, name: str) -> bool:
     """Whether there is such a folder; for an empty name, whether there is any."""
     if name[:1] == "." or "\0" in name:
         return False
     try:
         if name:
-            return bool((path / name).stat())
+            # Asked before every operation: a Path would cost more than the look itself.
+            return bool(os.stat(f"{path}/{name}"))  # noqa: PTH116
         with os.scandir(path) as scan:
             return any(entry.name[0] != "." for entry in scan)
     except OSError as error:
         if error.errno in _ABSENT:
             return False
-        raise local_error(error, str(path / name)) from error
+        raise local_error(error, f"{path}/{name}") from error

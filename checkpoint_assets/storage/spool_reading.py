@@ -83,8 +83,11 @@ class SpoolReadingStore(WrappedStore):
 
     async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
         if version is not None or not self.spool.may_hold(key):
-            with self._noticing():
+            try:
                 return await self.inner.fetch(key, version=version)
+            except StoreUnavailable as error:
+                self.away(error)
+                raise
         return await self._look(key, lambda place: place.fetch(key))
 
     async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:

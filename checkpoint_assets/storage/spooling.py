@@ -291,6 +291,13 @@ def is_away(store: Store) -> bool:
     return isinstance(store, SpoolingStore) and store.known_away()
 
 
+async def refuse_if_cut_short(store: Store, session_id: SessionId) -> None:
+    """Raises ``StoreUnavailable`` if a drainer died with the session in its hands."""
+    if isinstance(store, SpoolingStore) and store.spool.may_hold(session_id):
+        async with store.spool.locks.hold([session_id]):
+            await store.spool.moving.refuse([session_id])
+
+
 async def refuse_if_spooled(store: Store, session_id: SessionId) -> None:
     """Raises ``StoreUnavailable`` for a session of which something waits in the spool."""
     if isinstance(store, SpoolingStore) and await store.spool.holds_some(session_id):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from checkpoint_assets.storage.manager_backends import BackendMethods
 from checkpoint_assets.storage.manager_retention import RetentionMethods
 from checkpoint_assets.storage.manager_sessions import SessionMethods
 from checkpoint_assets.storage.manager_steps import StepContents, StepMethods
@@ -10,7 +11,7 @@ from checkpoint_assets.storage.manager_upkeep import UpkeepMethods
 __all__ = ["StepContents", "StorageManager"]
 
 
-class StorageManager(StepMethods, SessionMethods, RetentionMethods, UpkeepMethods):
+class StorageManager(BackendMethods, StepMethods, SessionMethods, RetentionMethods, UpkeepMethods):
     """Stores steps so that none is lost or torn, and reads back exactly what was stored.
 
     ``url`` is ``s3://bucket/prefix``, ``file:///folder`` or ``memory://name``; without one the

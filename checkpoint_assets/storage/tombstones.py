@@ -3,7 +3,11 @@
 Burying writes a tombstone that holds the commit records (and the manifest), and then removes
 those, so that no reader sees the steps any more. Their files stay. Restoring puts the records
 back. The sweep removes the files for good; by then no reader or writer that saw the records is
-still at work. Sweep and restore claim a tombstone by compare-and-swap, so only one of them goes on.
+still at work.
+
+A tombstone says what is being done with it, and is claimed by compare-and-swap, so of those who
+want to do different things one goes on and the others are told. What was claimed long ago is taken
+over: whoever did it is dead.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Literal
@@ -22,6 +27,7 @@ from checkpoint_assets.model.errors import (
     DeleteRefused,
     IntegrityError,
     NotFound,
+    StorageFull,
 )
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import SCHEMA_VERSION, encode_json
@@ -46,7 +52,9 @@ from checkpoint_assets.storage.workers import run_all
 
 logger = logging.getLogger(__name__)
 
-State = Literal["buried", "restoring", "sweeping"]
+State = Literal["burying", "buried", "restoring", "sweeping"]
+# What takes longer than this, nobody does any more. No call with its deadlines does.
+UNDER_WAY = timedelta(hours=1)
 _AT_ONCE = 32
 _ATTEMPTS = 5
 # S3 tells the time of one object in whole seconds, and that of a listed one in milliseconds.
@@ -57,6 +65,8 @@ _RESOLUTION = timedelta(seconds=1)
 class Tombstone:
     """A deleted session, or a deleted step. ``records`` are objects as they were, by key.
 
+    While it is ``burying`` the records are being removed; ``buried`` they are gone. ``sweeping`` is
+    what somebody removes for good, without a way back.
     ``until`` is the store's time at which it was buried; the sweep writes it down when it begins.
     """
 
@@ -71,6 +81,12 @@ class Tombstone:
     @property
     def key(self) -> str:
         return tombstone_key(self.session_id, self.step_id)
+
+    @property
+    def name(self) -> str:
+        """What was deleted: ``session s1`` or ``step s1/1``."""
+        step = f"/{self.step_id}" if self.step_id else ""
+        return f"{'step' if step else 'session'} {self.session_id}{step}"
 
     def to_json(self) -> bytes:
         return encode_json(
@@ -135,25 +151,70 @@ async def bury(
 ) -> bool:
     """The session, or the step, is deleted and can be restored. False: there was nothing.
 
-    Raises ``DeleteRefused`` for a pinned session, also for one that is pinned at this moment.
+    Raises ``DeleteRefused`` for a pinned session, also for one that is pinned at this moment, and
+    ``Conflict`` for what is being restored or swept.
     """
     await refuse_if_pinned(store, session_id)
     keys = await _record_keys(store, session_id, step_id)
     records = await _read_all(store, keys)
     if not records and not await _has_loose_files(store, session_id, step_id):
         return False
-    new = Tombstone(session_id, step_id, deleted_at, grace, "buried", records)
-    written, before = await _merge(store, new)
-    try:
-        # Whoever pins writes the pin and then looks for a tombstone; we do it the other way
-        # round, so one of us sees the other.
-        await refuse_if_pinned(store, session_id)
-    except DeleteRefused:
-        if before is None:
-            await store.delete([written.key])
-        raise
+    new = Tombstone(session_id, step_id, deleted_at, grace, "burying", records)
+    claim = await _merge(store, new)
+    # Whoever pins writes the pin and then looks for a tombstone; we do it the other way
+    # round, so one of us sees the other.
+    await claim.refuse_if_pinned()
     await delete_surely(store, _records_first(records), session_id)
+    with suppress(Conflict):  # somebody else deletes it, too, and will say so
+        await _write(store, replace(claim.tombstone, state="buried"), claim.info)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A tombstone that we have written, and what it was before."""
+
+    store: Store
+    tombstone: Tombstone
+    info: ObjectInfo
+    before: Tombstone | None
+
+    async def refuse_if_pinned(self) -> None:
+        """Raises ``DeleteRefused`` for a session that was pinned meanwhile; all is as it was."""
+        try:
+            await refuse_if_pinned(self.store, self.tombstone.session_id)
+        except DeleteRefused:
+            with suppress(Conflict):  # then it belongs to somebody else now
+                await self._withdraw()
+            raise
+
+    async def _withdraw(self) -> None:
+        if self.before is not None:
+            await _write(self.store, self.before, self.info)
+            return
+        # Nobody takes it over in this state, so nobody else's tombstone is removed.
+        await _write(self.store, replace(self.tombstone, state="restoring"), self.info)
+        await delete_keys(self.store, [self.tombstone.key], self.tombstone.session_id)
+
+
+async def is_under_way(store: Store, tombstone: Tombstone, info: ObjectInfo) -> bool:
+    """Whether somebody is at it at this moment, or died less than an hour ago."""
+    return tombstone.state != "buried" and await store.now() < info.modified + UNDER_WAY
+
+
+async def refuse_if_under_way(store: Store, session_id: SessionId) -> None:
+    """Raises ``Conflict`` if something of the session is being deleted at this moment."""
+    async for _, step_id, _ in tombstones(store, session_id):
+        present = await read_tombstone(store, session_id, step_id)
+        if present is None or present[0].state == "restoring":
+            continue
+        if await is_under_way(store, *present):
+            raise Conflict(
+                f"{present[0].name} is being deleted at this moment",
+                key=present[0].key,
+                session_id=session_id,
+                hint="the session is pinned from now on; restore what was deleted, if it was",
+            )
 
 
 async def _record_keys(store: Store, session_id: SessionId, step_id: StepId | None) -> list[str]:
@@ -200,26 +261,81 @@ async def _read_all(store: Store, keys: Collection[str]) -> dict[str, bytes]:
     return dict(pair for pair in found if pair is not None)
 
 
-async def _merge(store: Store, new: Tombstone) -> tuple[Tombstone, ObjectInfo | None]:
+async def _merge(store: Store, new: Tombstone) -> Claim:
     """Write the tombstone, with what one that is there holds already."""
     for _ in range(_ATTEMPTS):
         present = await read_tombstone(store, new.session_id, new.step_id)
-        before = present[1] if present else None
-        merged = new
-        if present:
-            merged = replace(new, records={**present[0].records, **new.records})
+        if present is None:
+            before, over, merged = None, None, new
+        else:
+            before, over = present
+            if before.state not in ("burying", new.state):
+                await _refuse_if_taken(store, before, over)
+            merged = replace(new, records={**before.records, **new.records})
         try:
-            await _write(store, merged, before)
+            return Claim(store, merged, await _write(store, merged, over), before)
         except Conflict:
             continue
-        return merged, before
     raise Conflict(f"{new.key} is written by others again and again", key=new.key)
+
+
+async def _refuse_if_taken(store: Store, tombstone: Tombstone, info: ObjectInfo) -> None:
+    """Raises ``Conflict`` for a tombstone with which somebody does something else."""
+    if await is_under_way(store, tombstone, info):
+        doing = {"burying": "deleted", "restoring": "restored", "sweeping": "removed for good"}
+        raise Conflict(
+            f"{tombstone.name} is being {doing[tombstone.state]} at this moment",
+            key=tombstone.key,
+            session_id=tombstone.session_id,
+            hint="let that end, or end what was cut short by doing it again",
+        )
+
+
+async def claim_for_good(
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId | None,
+    *,
+    deleted_at: str,
+    grace: timedelta,
+) -> None:
+    """From now on nobody restores the session, or the step, nor stores into it.
+
+    Raises ``DeleteRefused`` for a pinned session, and ``Conflict`` for what is being restored. A
+    disk so full that not even this can be written is no reason not to delete.
+    """
+    await refuse_if_pinned(store, session_id)
+    if step_id is not None:
+        await _forget_step(store, session_id, step_id)
+    buried = [step async for _, step, _ in tombstones(store, session_id)]
+    others = [step for step in buried if step is not None] if step_id is None else []
+    for step in (*others, step_id):
+        new = Tombstone(session_id, step, deleted_at, grace, "sweeping")
+        try:
+            claim = await _merge(store, new)
+        except StorageFull:
+            logger.warning("the disk is full: %s is deleted without a tombstone", new.name)
+            continue
+        await claim.refuse_if_pinned()
+
+
+async def _forget_step(store: Store, session_id: SessionId, step_id: StepId) -> None:
+    """The tombstone of the session brings this step back no more."""
+    keys = {artifact_key(session_id, step_id, Artifact.METADATA, layout) for layout in LAYOUTS}
+    present = await read_tombstone(store, session_id)
+    if present is None or not keys & present[0].records.keys():
+        return
+    tombstone, info = present
+    await _refuse_if_taken(store, tombstone, info)
+    kept = {key: data for key, data in tombstone.records.items() if key not in keys}
+    await _write(store, replace(tombstone, records=kept), info)
 
 
 async def restore(store: Store, session_id: SessionId, step_id: StepId | None) -> list[str] | None:
     """What was deleted is there again: the keys of its records. ``None``: it has no tombstone.
 
-    Raises ``NotFound`` once the sweep has begun to remove it.
+    Raises ``NotFound`` once the sweep has begun to remove it, and ``Conflict`` while it is still
+    being deleted.
     """
     present = await read_tombstone(store, session_id, step_id)
     if present is None:
@@ -227,11 +343,12 @@ async def restore(store: Store, session_id: SessionId, step_id: StepId | None) -
     tombstone, info = present
     if tombstone.state == "sweeping":
         raise NotFound(
-            f"{session_id}{f'/{step_id}' if step_id else ''} is being removed for good",
+            f"{tombstone.name} is being removed for good",
             key=tombstone.key,
             session_id=session_id,
         )
     if tombstone.state != "restoring":
+        await _refuse_if_taken(store, tombstone, info)
         await _write(store, replace(tombstone, state="restoring"), info)
     for key in reversed(_records_first(tombstone.records)):
         data = tombstone.records[key]
@@ -250,18 +367,16 @@ async def claim_for_sweep(store: Store, tombstone: Tombstone, info: ObjectInfo) 
     await refuse_if_pinned(store, tombstone.session_id)
     if tombstone.state == "sweeping":
         return tombstone
+    if await is_under_way(store, tombstone, info):
+        return None
     until = isoformat(info.modified + _RESOLUTION)
     claimed = replace(tombstone, state="sweeping", until=until)
     try:
         info = await _write(store, claimed, info)
     except Conflict:
         return None
-    try:
-        # Pinned at this very moment? Whoever pins does not wait for us.
-        await refuse_if_pinned(store, tombstone.session_id)
-    except DeleteRefused:
-        await _write(store, tombstone, info)
-        raise
+    # Pinned at this very moment? Whoever pins does not wait for us.
+    await Claim(store, claimed, info, tombstone).refuse_if_pinned()
     return claimed
 
 

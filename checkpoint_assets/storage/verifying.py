@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from checkpoint_assets.model.errors import IntegrityError
 from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.store import ObjectInfo, Store, StoredObject
@@ -51,4 +49,4 @@ class VerifyingStore(WrappedStore):
                 f"with {info.sha256} and {info.size}",
                 key=key,
             )
-        return replace(stored, digest=found)
+        return stored if stored.digest else StoredObject(info, stored.data, found)

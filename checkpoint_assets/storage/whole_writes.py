@@ -7,7 +7,7 @@ from typing import Any
 
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.ids import SessionId, StepId
-from checkpoint_assets.model.records import CommitRecord, SessionManifest
+from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.storage import commit, sessions
 from checkpoint_assets.storage.commit import WriteOptions
 from checkpoint_assets.storage.content import Content
@@ -26,14 +26,14 @@ async def write_step(
     metadata: Mapping[str, Any] | None = None,
     timings: Mapping[str, float] | None = None,
     options: WriteOptions,
-) -> CommitRecord:
+) -> None:
     """``commit.write_step``, to the spool as a whole if the store is away and has one.
 
     A step is only replaced where its versions are, so ``replace`` raises ``StoreUnavailable`` then.
     """
 
-    async def write(place: Store) -> CommitRecord:
-        return await commit.write_step(
+    async def write(place: Store) -> None:
+        await commit.write_step(
             place,
             session_id,
             step_id,
@@ -45,11 +45,12 @@ async def write_step(
         )
 
     if not isinstance(store, SpoolingStore):
-        return await write(store)
-    if options.replace:
-        return await store.replace_step(session_id, step_id, write)
-    size = sum(len(content.data) for content in contents)
-    return await store.write_step(session_id, step_id, size, write)
+        await write(store)
+    elif options.replace:
+        await store.replace_step(session_id, step_id, write)
+    else:
+        size = sum(len(content.data) for content in contents)
+        await store.write_step(session_id, step_id, size, write)
 
 
 async def close_session(

@@ -73,7 +73,7 @@ def remove(*, by: RemoveStep = delete_step, soft: bool = True) -> Act:
             await by(manager, STEP)
         except (StoreUnavailable, PartialFailure):
             return
-        except DeleteRefused:
+        except (Conflict, DeleteRefused):
             world.ledger.refuse(entry)
         else:
             world.ledger.end(entry)
@@ -170,7 +170,7 @@ async def pin(world: World, manager: StorageManager) -> None:
     try:
         await manager.pin(STEP[0], "a reason")
         content = await manager.retrieve_step_data(*STEP)
-    except (NotFound, StoreUnavailable, DeleteRefused):
+    except (Conflict, NotFound, StoreUnavailable):
         return
     held = world.ledger.begin("store", STEP, content)
     world.ledger.end(held)

@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from checkpoint_assets.model.errors import StoreUnavailable
 from checkpoint_assets.testing.faulty_s3 import Fault
 from checkpoint_assets_tests.fault.scale import scaled
 from checkpoint_assets_tests.storage.spool_case import (
@@ -208,7 +209,28 @@ async def test_drainer_that_is_killed_lets_go_of_its_locks(spool_site: SpoolSite
         with spool_of(manager).locks.own() as owned:
             assert owned
     spool_site.server.clear_faults()
+    assert (await manager.drain_spool()).steps == 3
+
+
+async def test_what_a_dead_drainer_had_in_its_hands_is_deleted_after_it_was_drained(
+    spool_site: SpoolSite,
+) -> None:
+    await spool_sessions(spool_site, 1, 3)
+    manager = spool_site.manager()
+    await manager.connect()
+    spool_site.server.forget_requests()
+    spool_site.server.inject(Fault("hang", operation="PutObject", key="s0/*", times=None))
+    with process(spool_site, DRAIN):
+        await until(lambda: spool_site.server.counts["PutObject"] > 0)
+    spool_site.server.clear_faults()
+    # A write of the dead one may still be on its way, and would bring back what was deleted.
+    for permanent in (False, True):
+        with pytest.raises(StoreUnavailable, match="cut short") as refused:
+            await manager.delete_session("s0", permanent=permanent)
+        assert refused.value.hint == "drain the spool first"
+    assert (await manager.drain_spool()).dead == []
     await manager.delete_session("s0", permanent=True)
+    assert spool_site.stored() == []
     assert await manager.spooled_sessions() == []
 
 

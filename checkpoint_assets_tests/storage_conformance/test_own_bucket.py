@@ -20,10 +20,10 @@ from checkpoint_assets.testing.suites.store_case import listed
 
 VARIABLE = "CHECKPOINT_TEST_S3_URL"
 
-pytestmark = [
-    pytest.mark.s3,
-    pytest.mark.skipif(VARIABLE not in os.environ, reason=f"{VARIABLE} is not set"),
-]
+pytestmark = pytest.mark.s3
+
+if VARIABLE not in os.environ:
+    pytest.skip(f"{VARIABLE} is not set", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from playwright.async_api import Page
 
+from checkpoint_assets.collection.browser.pattern_search import is_found
 from checkpoint_assets.collection.browser.targets import in_frames
 from checkpoint_assets.collection.steps import Expect
 
@@ -21,6 +21,8 @@ class Observed:
 
     found: str | None = None
     looked: bool = False
+    # Texts in which the pattern was looked for in vain.
+    without: set[str] = field(default_factory=set[str])
 
     def shown(self) -> str:
         """For a message."""
@@ -61,7 +63,7 @@ async def holds(step: Expect, page: Page, base_url: str, observed: Observed) -> 
                     return True
                 continue
             observed.found = " ".join((await each.inner_text(timeout=1000)).split())
-            if step.matches is not None and re.search(step.matches, observed.found):
+            if step.matches is not None and await _matches(step.matches, observed):
                 return True
             if step.text is not None and " ".join(step.text.split()) in observed.found:
                 return True
@@ -72,6 +74,16 @@ async def holds(step: Expect, page: Page, base_url: str, observed: Observed) -> 
     if step.visible is not None:
         observed.found = "visible" if seen else "hidden"
         return seen == step.visible
+    return False
+
+
+async def _matches(pattern: str, observed: Observed) -> bool:
+    text = observed.found or ""
+    if text in observed.without:
+        return False
+    if await is_found(pattern, text):
+        return True
+    observed.without.add(text)
     return False
 
 

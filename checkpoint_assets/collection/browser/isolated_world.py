@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import files
 from typing import Any
 
@@ -11,8 +12,8 @@ from playwright.async_api import Error as PlaywrightError
 _HERE = files("checkpoint_assets.collection.browser")
 # In the order in which one needs the other.
 _SCRIPTS = (
-    "dom", "paper", "scopes", "sheets", "states", "secrets", "pictures", "elements", "snapshot",
-    "page_world",
+    "dom", "paper", "scopes", "stamps", "sheets", "states", "secrets", "pictures", "elements",
+    "snapshot", "page_world",
 )  # fmt: skip
 # An own property: what the page has named "checkpoint" is none.
 _SOURCE = (
@@ -31,6 +32,7 @@ _NAVIGATED = (
     "Frame with the given id",
 )
 _TRIES = 20
+_LONGEST_PAUSE = 0.05
 
 
 class IsolatedWorld:
@@ -42,6 +44,7 @@ class IsolatedWorld:
     def __init__(self, cdp: CDPSession, frame_id: str | None = None) -> None:
         self.cdp = cdp
         self._frame_id = frame_id
+        self._foreign = frame_id is not None
         self._object: str | None = None
 
     async def call(self, function: str, *arguments: Any) -> Any:
@@ -67,14 +70,18 @@ class IsolatedWorld:
     async def _result(
         self, function: str, arguments: tuple[Any, ...], *, by_value: bool
     ) -> dict[str, Any]:
-        for remaining in range(_TRIES, 0, -1):
+        tries = 0
+        while True:
             try:
                 return await self._call(function, arguments, by_value)
             except PlaywrightError as err:
-                if remaining == 1 or not any(sign in err.message for sign in _NAVIGATED):
+                tries += 1
+                # The main frame has another document soon; another frame may be gone for good.
+                last = tries == _TRIES and self._foreign
+                if last or not any(sign in err.message for sign in _NAVIGATED):
                     raise
                 self._object = None
-        raise AssertionError("the loop returns or raises")
+                await asyncio.sleep(min(tries * 0.001, _LONGEST_PAUSE))
 
     async def _call(
         self, function: str, arguments: tuple[Any, ...], by_value: bool

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
+import os
+from pathlib import Path
 from typing import Any, Self
 
 from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
@@ -55,6 +57,21 @@ class LocalChromium:
         known = dict(devices[name])
         known.pop("default_browser_type", None)
         return known
+
+    @property
+    def running(self) -> Browser | None:
+        """The browser itself, if it runs."""
+        return self._browser if self._browser and self._browser.is_connected() else None
+
+    async def memory(self) -> int:
+        """How many bytes it uses, with all its processes; 0 where the system does not tell.
+
+        Raises ``DataCollectionError`` if it does not answer in time: it hangs, or is gone.
+        """
+        browser = self.running
+        if browser is None:
+            raise BrowserCrashed("the browser does not run")
+        return await within(self._settings.timeouts.close, _memory(browser), "asking the browser")
 
     async def new_context(self, **options: Any) -> BrowserContext:
         """A fresh context: no cookies, no permissions, no downloads. Starts the browser if need be.
@@ -146,6 +163,25 @@ async def _start_driver() -> Playwright:
             f"Playwright's driver does not start: {err}",
             hint="see what `playwright --version` says; Debian may lack libatomic1",
         ) from err
+
+
+async def _memory(browser: Browser) -> int:
+    cdp = await browser.new_browser_cdp_session()
+    processes = (await cdp.send("SystemInfo.getProcessInfo"))["processInfo"]
+    await cdp.detach()
+    used = [_pages(process["id"]) for process in processes]
+    # What the processes share, such as the program itself, is counted once.
+    pages = sum(own for own, _ in used) + max((shared for _, shared in used), default=0)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pages(pid: int) -> tuple[int, int]:
+    """Pages of memory of the process: its own ones, and those it may share (Linux)."""
+    try:
+        _, resident, shared, *_ = map(int, Path(f"/proc/{pid}/statm").read_text().split())
+    except OSError:
+        return 0, 0  # it has ended, or this is no Linux
+    return resident - shared, shared
 
 
 async def _new_context(browser: Browser, options: dict[str, Any]) -> BrowserContext:

@@ -14,6 +14,7 @@ from playwright.async_api import BrowserContext
 from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.address_gate import Resolve, resolve
+from checkpoint_assets.collection.browser.browser_pool import Lease
 from checkpoint_assets.collection.browser.forward_proxy import Dial, ForwardProxy, dial
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.step_runner import CapturedStep, StepRunner
@@ -43,7 +44,7 @@ class LocalBrowserSource:
     def __init__(
         self,
         scenario: Scenario,
-        browser: LocalChromium,
+        browser: LocalChromium | Lease,
         settings: Settings,
         *,
         site_url: str | None = None,

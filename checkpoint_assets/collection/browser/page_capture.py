@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ from playwright.async_api import Error as PlaywrightError
 from checkpoint_assets.collection.browser.deadline import is_gone, within
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.page_worlds import MAIN, PageWorlds
-from checkpoint_assets.collection.browser.picture import Picture, take_picture
+from checkpoint_assets.collection.browser.picture import Picture, Shot, plan_shot
 from checkpoint_assets.collection.browser.stitching import Reading, stitch
 from checkpoint_assets.collection.redaction import (
     PRIVATE_FIELD_NAMES,
@@ -80,42 +80,52 @@ class PageCapture:
     async def _capture(self, screenshot: bool, full_page: bool) -> Observation:
         if screenshot and full_page:
             await self._main.call("unroll", self._deadline * UNROLL * 1000)
-        async with self._held_still() as state:
+        async with self._held_still(full_page) as steady:
             retries = 0
             while True:
-                readings, picture = await self._read(screenshot, full_page, state["zoom"])
+                shot = await self._plan(full_page) if screenshot else None
+                readings, picture = await self._read(shot)
                 mutations, moved = await self.worlds.since(readings)
+                if shot and "clip" in shot.options and _masked(readings):
+                    moved |= shot != await self._plan(full_page)
                 if retries or (mutations == 0 and not moved):
                     break
                 retries += 1
-            state["released"] = mutations == 0
+            if mutations == 0 and not moved:
+                steady.set()
+            put_back = picture.beyond_window and await self.worlds.put_back()
         if moved and picture.png:
             picture = Picture(missing="private parts moved while it was taken")
         main = readings.pop(MAIN)
         assert main is not None  # noqa: S101 (the main frame is read, or an error raised)
         consistency = {"mutations": mutations, "retries": retries}
-        return _observation(stitch(main, readings), picture, consistency, full_page)
+        observation = _observation(stitch(main, readings), picture, consistency, full_page)
+        if put_back:
+            observation.facts["scroll_restored"] = True
+        return observation
 
-    async def _read(
-        self, screenshot: bool, full_page: bool, zoom: float
-    ) -> tuple[dict[str, Reading | None], Picture]:
+    async def _plan(self, full_page: bool) -> Shot:
+        return await plan_shot(self._cdp, self._scale, self.worlds.zoom, full_page=full_page)
+
+    async def _read(self, shot: Shot | None) -> tuple[dict[str, Reading | None], Picture]:
         """DOM and pixels, asked for at once; again as long as that brings more of the page."""
         rounds = 0
         while True:
-            readings, picture, nodes = await asyncio.gather(
-                self.worlds.read(self._options()),
-                self._photograph(full_page, zoom) if screenshot else _nothing(),
-                self.worlds.nodes(),
+            # The picture is asked for first: most often it then shows the frame that is read.
+            picture, readings, nodes = await asyncio.gather(
+                self._photograph(shot), self.worlds.read(self._options()), self.worlds.nodes()
             )
             rounds += 1
             if not await self.worlds.learn(readings, nodes) or rounds == MAX_ROUNDS:
                 return readings, picture
 
-    async def _photograph(self, full_page: bool, zoom: float) -> Picture:
+    async def _photograph(self, shot: Shot | None) -> Picture:
         """A picture, or why there is none: the page itself is not lost with it."""
+        if shot is None:
+            return Picture()
         try:
             async with asyncio.timeout(self._deadline * PHOTOGRAPH):
-                picture = await take_picture(self._cdp, self._scale, zoom, full_page=full_page)
+                picture = await shot.take(self._cdp)
         except TimeoutError:
             return Picture(missing="the browser took too long")
         except PlaywrightError as err:
@@ -125,16 +135,20 @@ class PageCapture:
         return picture if picture.png else Picture(missing="the browser gave an empty picture")
 
     @asynccontextmanager
-    async def _held_still(self) -> AsyncGenerator[dict[str, Any], None]:
-        """Carets hidden and animations stopped until the end; what the page says before."""
-        state, moving = await self.worlds.prepare()
+    async def _held_still(self, full_page: bool) -> AsyncGenerator[asyncio.Event, None]:
+        """Carets hidden and animations stopped until the end.
+
+        The page shows carets again by itself if all was ``steady``, as the event says.
+        """
+        steady = asyncio.Event()
+        moving = await self.worlds.prepare(whole_page=full_page)
         try:
             await asyncio.gather(*(_play(cdp, 0) for cdp in moving))
-            yield state
+            yield steady
         finally:
             # Sent at once, also when the capture failed or was cancelled.
             ends = [asyncio.ensure_future(_play(cdp, 1)) for cdp in moving]
-            if not state.get("released"):
+            if not steady.is_set():
                 ends.append(asyncio.ensure_future(self.worlds.release()))
             for end in ends:
                 end.add_done_callback(_ended)
@@ -154,6 +168,10 @@ class PageCapture:
         }
 
 
+def _masked(readings: Mapping[str, Reading | None]) -> bool:
+    return any(reading and reading["masks"] for reading in readings.values())
+
+
 async def _play(cdp: CDPSession, rate: float) -> None:
     """Stop the page's animation clock, or let it go on from where it stands."""
     await cdp.send("Animation.setPlaybackRate", {"playbackRate": rate})
@@ -162,10 +180,6 @@ async def _play(cdp: CDPSession, rate: float) -> None:
 def _ended(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.exception()  # a page that is gone has no clock to set
-
-
-async def _nothing() -> Picture:
-    return Picture()
 
 
 def _observation(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from playwright.async_api import CDPSession, Page
@@ -17,8 +17,6 @@ from checkpoint_assets.collection.browser.stitching import Reading
 
 # The key of the main frame among those of foreign frames.
 MAIN = ""
-# How far a masked part may be from where it was, in CSS pixels.
-SAME_PLACE = 1.0
 
 
 class PageWorlds:
@@ -32,22 +30,25 @@ class PageWorlds:
         self._frames = ForeignFrames(page)
         self._sheets = LinkedSheets()
         self._closed: dict[CDPSession, ClosedRoots] = {}
+        # How much larger than life the window shows the page.
+        self.zoom: float = 1
 
     def all(self) -> dict[str, IsolatedWorld]:
         """The worlds that are known, by the id of their frame."""
         return {MAIN: self._main, **{key: each.world for key, each in self._frames.known.items()}}
 
-    async def prepare(self) -> tuple[dict[str, Any], set[CDPSession]]:
-        """Hide carets. Returns what the main frame says, and the sessions with animations."""
+    async def prepare(self, *, whole_page: bool = False) -> set[CDPSession]:
+        """Hide carets, and note what is scrolled. Returns the sessions with animations."""
         worlds = self.all()
-        states = await asyncio.gather(*map(self._prepare, worlds))
+        states = await asyncio.gather(*(self._prepare(key, whole_page) for key in worlds))
         pairs = zip(worlds.values(), states, strict=True)
-        return states[0], {world.cdp for world, state in pairs if state.get("animated")}
+        self.zoom = states[0]["zoom"]
+        return {world.cdp for world, state in pairs if state.get("animated")}
 
-    async def _prepare(self, key: str) -> dict[str, Any]:
+    async def _prepare(self, key: str, whole_page: bool) -> dict[str, Any]:
         world = self.all()[key]
         try:
-            state = await world.call("prepare")
+            state = await world.call("prepare", whole_page)
             await self._sheets.teach(world, state["sheets"])
         except PlaywrightError:
             if key == MAIN:
@@ -131,13 +132,10 @@ class PageWorlds:
         answers = await asyncio.gather(*(self._since(key, worlds[key]) for key in keys))
         if answers[0] is None:
             return None, bool((main := readings[MAIN]) and main["masks"])
-        mutations, moved = 0, False
-        for key, answer in zip(keys, answers, strict=True):
-            reading = readings[key]
-            # A frame with another document than was read has changed in any case.
-            mutations += answer["mutations"] if answer else 1
-            moved |= not (answer and reading and _same(reading["masks"], answer["masks"]))
-        return mutations, moved
+        self.zoom = answers[0]["zoom"]
+        # A frame with another document than was read has changed in any case.
+        mutations = sum(answer["mutations"] if answer else 1 for answer in answers)
+        return mutations, any(answer is None or answer["moved"] for answer in answers)
 
     async def _since(self, key: str, world: IsolatedWorld) -> dict[str, Any] | None:
         try:
@@ -147,16 +145,15 @@ class PageWorlds:
                 raise
             return None
 
+    async def put_back(self) -> bool:
+        """Scroll to where the page was before a picture of the whole of it; true if it was lost."""
+        answers = await asyncio.gather(
+            *(world.call("putBack") for world in self.all().values()), return_exceptions=True
+        )
+        return any(answer is True for answer in answers)
+
     async def release(self) -> None:
         """Show carets again."""
         await asyncio.gather(
             *(world.call("release") for world in self.all().values()), return_exceptions=True
         )
-
-
-def _same(before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]]) -> bool:
-    return len(before) == len(after) and all(
-        abs(one[side] - other[side]) <= SAME_PLACE
-        for one, other in zip(before, after, strict=True)
-        for side in ("x", "y", "width", "height")
-    )

@@ -28,6 +28,7 @@ class Picture:
 
     ``left`` and ``top`` say where the part begins, seen from the page's window, and ``scale`` how
     many pixels make one CSS pixel. ``clipped``: what was left out would make a WebP too large.
+    ``beyond_window``: the page has seen itself resized, and may have been scrolled.
     """
 
     png: bytes = b""
@@ -35,6 +36,7 @@ class Picture:
     top: float = 0
     scale: float = 1
     clipped: bool = False
+    beyond_window: bool = False
     missing: str | None = None
 
     def boxes(self, boxes: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -42,34 +44,58 @@ class Picture:
         return [{**box, "x": box["x"] - self.left, "y": box["y"] - self.top} for box in boxes]
 
 
-async def take_picture(
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What is to be in a picture. Two are equal if the page has not been scrolled or resized."""
+
+    options: dict[str, Any]
+    left: float = 0
+    top: float = 0
+    scale: float = 1
+    clipped: bool = False
+
+    async def take(self, cdp: CDPSession) -> Picture:
+        """The picture. Asks the browser at once, so that it shows the page as it is now."""
+        png = await _screenshot(cdp, self.options)
+        return Picture(
+            png,
+            self.left,
+            self.top,
+            self.scale,
+            self.clipped,
+            self.options.get("captureBeyondViewport", False),
+        )
+
+
+async def plan_shot(
     cdp: CDPSession, device_scale: float, zoom: float = 1, *, full_page: bool
-) -> Picture:
-    """The picture in the pixels of the device. No deadline of its own.
+) -> Shot:
+    """A picture in the pixels of the device. No deadline of its own.
 
     ``zoom`` is that of the visual viewport: on a phone, a page that is wider than the window is
-    shown smaller. On a full page, what is fixed or sticks is where it is in the window, once.
+    shown smaller. The browser is asked how much, unless all is as large as on a plain screen. On a full page, what is fixed or sticks is where it is in the window, once.
     """
-    scale = device_scale * zoom
     options: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
-    if not full_page and scale == 1:
-        return Picture(await _screenshot(cdp, options))
+    if not full_page and device_scale == zoom == 1:
+        return Shot(options)
     metrics = await cdp.send("Page.getLayoutMetrics")
     window, visible = metrics["cssLayoutViewport"], metrics["cssVisualViewport"]
+    scale = device_scale * visible["scale"]
     if full_page:
         part = metrics["cssContentSize"]
-        left, top, width, height = part["x"], part["y"], part["width"], part["height"]
     else:
-        left, top = visible["pageX"], visible["pageY"]
-        width, height = visible["clientWidth"], visible["clientHeight"]
+        part = {side: visible[f"client{side.title()}"] for side in ("width", "height")}
+        part |= {"x": visible["pageX"], "y": visible["pageY"]}
+    left, top, width, height = part["x"], part["y"], part["width"], part["height"]
     most = int(MAX_SIDE / scale)
     wide = min(width, most)
     high = min(height, most, int(MAX_AREA / (max(wide, 1) * scale * scale)))
     # Without a clip, a CDP session that did not set the device's scale gets CSS pixels.
     clip = {"x": left, "y": top, "width": wide, "height": high, "scale": scale}
-    options |= {"captureBeyondViewport": full_page, "clip": clip}
-    return Picture(
-        await _screenshot(cdp, options),
+    beyond = width > window["clientWidth"] or height > window["clientHeight"]
+    options |= {"captureBeyondViewport": full_page and beyond, "clip": clip}
+    return Shot(
+        options,
         left - window["pageX"],
         top - window["pageY"],
         scale,

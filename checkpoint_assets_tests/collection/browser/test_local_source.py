@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import pytest_asyncio
 
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.local_source import LocalBrowserSource
@@ -19,8 +20,9 @@ from checkpoint_assets_tests.pages import Pages
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-@pytest.fixture
-def source(browser: LocalChromium, pages: Pages) -> LocalBrowserSource:
+@pytest_asyncio.fixture(loop_scope="session")
+async def source(browser: LocalChromium, pages: Pages) -> LocalBrowserSource:
+    await browser.start()  # what it leaves running is not the source's
     url = pages.add("<p>x")
     scenario = scenario_on(pages, {"goto": url}, {"press": "Tab"}, {"press": "Tab"})
     return LocalBrowserSource(scenario, browser, capture_settings(pages))
@@ -66,6 +68,7 @@ async def test_a_stream_gives_the_same_steps(source: LocalBrowserSource):
 async def test_what_came_before_a_failure_is_good(browser: LocalChromium, pages: Pages):
     scenario = scenario_on(pages, {"goto": pages.add("<p>x")}, {"goto": f"http://{DEAD}/"})
     source = LocalBrowserSource(scenario, browser, capture_settings(pages))
+    await browser.start()
     steps: list[CollectedData] = []
     async with nothing_left():
         await source.connect()

@@ -55,6 +55,25 @@ async def test_a_full_page_is_as_high_as_the_page(tab: Tab):
     assert await tab.page.evaluate("scrollY") == 500
 
 
+async def test_a_page_that_loses_its_place_in_a_full_picture_is_put_back(tab: Tab):
+    # Chromium lays such a page out in a window of one pixel for a moment.
+    await tab.show(
+        "<body style='margin: 0'><div style='height: 300vh'></div>"
+        "<div id=d style='height: 50vh; overflow: auto'><div style='height: 100vh'></div></div>"
+        "<script>d.scrollTo(0, 100); scrollTo(0, 400)</script>"
+    )
+    observation = await tab.capture(full_page=True)
+    assert size_of(observation.png) == (800, 2100)
+    assert await tab.page.evaluate("[scrollY, d.scrollTop]") == [400, 100]
+    assert observation.facts["scroll_restored"] is True
+
+
+async def test_a_full_page_that_fits_its_window_does_not_notice(tab: Tab):
+    await tab.show("<p>x<script>seen = 0; addEventListener('resize', () => seen++)</script>")
+    assert size_of((await tab.capture(full_page=True)).png) == (800, 600)
+    assert await tab.page.evaluate("seen") == 0
+
+
 @pytest.mark.parametrize("scale", [1, 2, 2.625])
 async def test_a_page_that_is_too_high_is_cut_and_said_to_be(new_tab: NewTab, scale: int):
     tab = await new_tab(device_scale_factor=scale, viewport={"width": 60, "height": 60})

@@ -9,6 +9,7 @@ const method = (type, name) => Function.prototype.call.bind(type.prototype[name]
 const nodeType = reader(Node, "nodeType");
 const firstChild = reader(Node, "firstChild");
 const nextSibling = reader(Node, "nextSibling");
+const parentNode = reader(Node, "parentNode");
 const isConnected = reader(Node, "isConnected");
 const ownerDocument = reader(Node, "ownerDocument");
 const textContent = reader(Node, "textContent");

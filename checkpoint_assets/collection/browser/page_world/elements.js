@@ -29,8 +29,8 @@ function makeElements(paper, states, pictures) {
     iframe: /^srcdoc$/,
   };
   const URLS = new Set(["href", "src", "action", "formaction", "data", "xlink:href", "poster", "srcset"]);
-  // Whether a URL goes by the base, whether the encoding is said, and controls with their values.
-  const found = { relative: false, charset: false, fields: [] };
+  // Whether a URL goes by the base, and whether the encoding is said.
+  const found = { relative: false, charset: false };
 
   function written(element, name, { html, secret, rule, media, unlinked }) {
     const renamed = html || name === "script" ? RENAMED[name] : undefined;
@@ -92,7 +92,6 @@ function makeElements(paper, states, pictures) {
       return null;
     }
     const checkable = name === "input" && (element.type === "checkbox" || element.type === "radio");
-    found.fields.push({ element, checkable, value: checkable ? element.checked : element.value });
     const shown = (value) => (hidden && value ? MASK : value);
     if (name === "textarea") return shown(element.value);
     if (checkable) {
@@ -144,8 +143,6 @@ function makeElements(paper, states, pictures) {
       if (html) {
         if (name === "input" || name === "textarea" || name === "option") {
           text = control(element, name, secret || rule);
-        } else if (name === "select") {
-          found.fields.push({ element, value: element.value });
         } else if (name === "canvas") {
           canvas(element, secret);
         } else if (name === "img" && !secret) {
@@ -158,8 +155,5 @@ function makeElements(paper, states, pictures) {
       marked(element);
       return text;
     },
-    // How many fields have another value than what was written.
-    changed: () => found.fields.filter(({ element, checkable, value }) =>
-      (checkable ? element.checked : element.value) !== value).length,
   };
 }

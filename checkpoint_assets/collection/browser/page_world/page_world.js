@@ -6,12 +6,18 @@ function makeWorld() {
   const keys = new WeakMap(); // a frame that another world reads: its name there
   const caret = new Set(); // animations of ours
   const states = makeStates(sheets, caret);
+  const stamps = makeStamps(scopes);
   const snapshot = makeSnapshot(scopes, sheets, states, keys);
   // Pictures that are only loaded when they come near: the browser's way, and a script's.
   const LAZY = "img[loading=lazy],img[data-src],img[data-srcset],img[data-lazy]";
   const FARTHEST = 16383;
+  const SAME_PLACE = 1; // how far away a private part may be from where it was, in CSS pixels
   let captured = null;
+  let begun = null; // what the page showed before its picture was asked for
 
+  let offsets = new Map(); // where things were scrolled to before a picture of the whole page
+
+  const isWindow = (object) => object.window === object;
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
   // A page that paints nothing gets no frames; it does not change either.
   const nextFrame = (late = 200) => new Promise((resolve) => {
@@ -49,10 +55,32 @@ function makeWorld() {
     return focused;
   }
 
+  const offsetOf = (scroller) => isWindow(scroller) ? [scroller.scrollX, scroller.scrollY]
+    : [scrollLeftOf(scroller), scrollTopOf(scroller)];
+
+  // Everything that is scrolled, and how far.
+  function findOffsets() {
+    const found = new Map();
+    for (const scope of scopes.all()) {
+      const scrollers = isDocument(scope) ? [windowOf(scope), ...allIn(scope, "*")] : allIn(scope, "*");
+      for (const scroller of scrollers) {
+        const [left, top] = offsetOf(scroller);
+        if (left || top) found.set(scroller, [left, top]);
+      }
+    }
+    return found;
+  }
+
   function release() {
     for (const animation of caret) animation.cancel();
     caret.clear();
   }
+
+  // Whether one of the private parts that were known then is somewhere else now.
+  const haveMoved = (before, now) => [...now].some(([element, place]) => {
+    const was = before.get(element);
+    return was && ["left", "top", "right", "bottom"].some((side) => Math.abs(was[side] - place[side]) > SAME_PLACE);
+  });
 
   return {
     // Waits until nothing has changed for `quiet` ms, fonts are loaded and animations have ended
@@ -104,9 +132,22 @@ function makeWorld() {
       const decoded = Promise.allSettled(pictures.map((image) => image.decode()));
       await Promise.race([decoded, pause(Math.max(left(), 0))]);
     },
+    // For a picture of the whole page the browser lays it out in another size for a moment, in which
+    // what is scrolled may lose its place. Puts it back, and says whether it had to.
+    async putBack() {
+      await nextFrame();
+      const lost = [...offsets].filter(([scroller, [left, top]]) => {
+        const [x, y] = offsetOf(scroller);
+        return Math.abs(x - left) >= 1 || Math.abs(y - top) >= 1;
+      });
+      for (const [scroller, [left, top]] of lost) scroller.scrollTo({ left, top, behavior: "instant" });
+      offsets = new Map();
+      return lost.length > 0;
+    },
     // Hides the caret, which blinks, and says what has to be known before a capture.
-    prepare() {
+    prepare(wholePage = false) {
       release();
+      if (wholePage) offsets = findOffsets();
       const focused = deepestFocus();
       if (focused && focused !== bodyOf(document)) {
         const clear = { caretColor: "transparent" };
@@ -116,23 +157,34 @@ function makeWorld() {
       const all = scopes.all();
       const animated = [...all].some((scope) =>
         animationsOf(scope).some((animation) => animation.playState === "running" && !caret.has(animation)));
+      begun = { stamp: stamps.now(), places: captured ? captured.secrets.places() : new Map() };
       return { animated, sheets: sheets.unknown(all), zoom: visualViewport.scale };
     },
     async capture(options, inFrame = true) {
       if (inFrame) await nextFrame();
       const { after, ...page } = snapshot(options);
-      captured = { ...after, at: scopes.changes() };
+      captured = { ...after, places: after.secrets.places(), stamp: stamps.now() };
       return page;
     },
-    // What has changed since the capture; null if it was another document's.
-    mutationsSince() {
-      if (captured === null) return null;
-      const { at, changed, boxes } = captured;
-      captured = null;
-      const mutations = scopes.changes() - at + changed();
+    // What has changed around the capture: since the picture was asked for, which may show the page
+    // as it was shortly before. Null if the capture was another document's.
+    async mutationsSince() {
+      if (captured === null || captured.over) return null;
+      const { secrets, places, stamp } = captured;
+      const before = begun ?? { stamp, places };
+      begun = { stamp: stamps.now(), places: secrets.places() };
+      captured.over = true;
+      const mutations = stamps.between(before.stamp, stamp, begun.stamp);
+      const moved = haveMoved(before.places, places) || haveMoved(places, begun.places) ||
+        (mutations > 0 && secrets.isNew([...scopes.all()]));
       // Nobody will look again.
-      if (mutations === 0) release();
-      return { mutations, masks: boxes() };
+      if (mutations === 0 && !moved) release();
+      else {
+        // What begins with a frame has the whole of it for the picture and the capture to meet.
+        await nextFrame();
+        begun = { stamp: stamps.now(), places: secrets.places() };
+      }
+      return { mutations, moved, zoom: visualViewport.scale };
     },
     release,
     stranger: (index) => captured?.strangers[index] ?? null,

@@ -4,6 +4,7 @@ function makeSecrets(options) {
   const privatePurpose = new RegExp(options.privatePurposes, "i");
   const selector = options.privateSelectors.join(",");
   const hidden = [];
+  const watched = [];
   const redactions = {};
   return {
     redactions,
@@ -19,6 +20,8 @@ function makeSecrets(options) {
       redactions[rule] = (redactions[rule] || 0) + 1;
       hidden.push({ element, frames: [...frames], rule });
     },
+    // A frame that another world reads: what is hidden in it moves with it.
+    watch: (element, frames) => { watched.push({ element, frames: [...frames] }); },
     // Where they are now.
     boxes() {
       const boxes = [];
@@ -29,6 +32,20 @@ function makeSecrets(options) {
         }
       }
       return boxes;
+    },
+    // The same by element, with the frames that are watched.
+    places: () => new Map([...hidden, ...watched].map(({ element, frames }) =>
+      [element, boxThrough(placeOf(frames), boxOf(element))])),
+    // Whether there is something to hide now that was not there when the page was written down.
+    isNew(scopes) {
+      const known = new Set(hidden.map(({ element }) => element));
+      const within = (element) => {
+        for (let at = element; at; at = parentNode(at) ?? at.host) if (known.has(at)) return true;
+        return false;
+      };
+      const fields = selector === "" ? "input,textarea" : `input,textarea,${selector}`;
+      return scopes.some((scope) => [...allIn(scope, fields)].some((element) =>
+        (this.isPrivate(element) || (element.value && this.ruleOf(element))) && !within(element)));
     },
   };
 }

@@ -264,6 +264,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
         frames.pop();
       } else if (key) {
         const place = placeOf([...frames, node]);
+        secrets.watch(node, frames);
         const visible = place.right > 0 && place.bottom > 0 && place.left < innerWidth &&
           place.top < innerHeight && place.right > place.left && place.bottom > place.top;
         foreign[key] = { ...place, visible };
@@ -347,12 +348,8 @@ function makeSnapshot(scopes, sheets, states, keys) {
       scroll: { x: scrollX, y: scrollY },
       viewport: { width: innerWidth, height: innerHeight, device_pixel_ratio: devicePixelRatio },
       document: { width: root ? root.scrollWidth : 0, height: root ? root.scrollHeight : 0 },
-      // For later: what could have changed without a mutation, and where the private parts are then.
-      after: {
-        changed: () => elements.changed() + pictures.changed(),
-        boxes: secrets.boxes,
-        strangers,
-      },
+      // For later: where the private parts are then.
+      after: { secrets, strangers },
     };
   };
 }

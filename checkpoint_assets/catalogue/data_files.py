@@ -1,0 +1,94 @@
+"""The files that a HEAD names: written once, under new names, sorted by session."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from checkpoint_assets.catalogue.columns import GONE, STEPS, STORED_SESSIONS
+from checkpoint_assets.catalogue.head import DataFile
+from checkpoint_assets.catalogue.parquet import PARQUET, REBUILD_HINT, encode, parse
+from checkpoint_assets.model.clock import isoformat
+from checkpoint_assets.model.errors import IntegrityError
+from checkpoint_assets.storage.hashing import digest
+from checkpoint_assets.storage.keys import catalog_key
+from checkpoint_assets.storage.storage_manager import StorageManager
+
+SCHEMAS = {"steps": STEPS, "sessions": STORED_SESSIONS, "gone": GONE}
+# The column by which files are left out of a query about a time.
+TIMES = {"steps": "committed_at", "sessions": "started_at", "gone": "recorded_at"}
+# About 10 MB a file: little to rewrite for one session, and few files for many.
+MOST_ROWS = 100_000
+
+
+async def write_file(storage: StorageManager, table: str, name: str, rows: pa.Table) -> DataFile:
+    """A new file with these rows, which are sorted."""
+    data = await asyncio.to_thread(encode, rows)
+    key = catalog_key(table, name)
+    await storage.write_object(key, data, media_type=PARQUET)
+    bounds = pc.min_max(rows[TIMES[table]]).as_py()
+    return DataFile(
+        key=key,
+        rows=len(rows),
+        bytes=len(data),
+        sha256=await digest(data),
+        first=rows["session_id"][0].as_py(),
+        last=rows["session_id"][-1].as_py(),
+        earliest=isoformat(bounds["min"]) if bounds["min"] else None,
+        latest=isoformat(bounds["max"]) if bounds["max"] else None,
+    )
+
+
+async def read_file(
+    storage: StorageManager,
+    table: str,
+    file: DataFile,
+    columns: Sequence[str] | None = None,
+    where: pc.Expression | None = None,
+) -> pa.Table:
+    """The rows of the file. Raises ``NotFound``, ``IntegrityError``."""
+    stored = await storage.read_object(file.key)
+    if (stored.digest or await digest(stored.data)) != file.sha256:
+        raise IntegrityError(f"{file.key} is not what was written", key=file.key, hint=REBUILD_HINT)
+    return await asyncio.to_thread(parse, stored.data, file.key, SCHEMAS[table], columns, where)
+
+
+def split(rows: pa.Table, most: int = MOST_ROWS) -> Iterator[pa.Table]:
+    """The rows in parts of about so many; no session is in two of them."""
+    begin = 0
+    while begin < len(rows):
+        end = min(begin + most, len(rows))
+        if end < len(rows):
+            session = rows["session_id"][end - 1].as_py()
+            ids = rows["session_id"].slice(end).to_pylist()
+            end += bisect_right(ids, session)
+        yield rows.slice(begin, end - begin)
+        begin = end
+
+
+def spans(
+    files: Sequence[DataFile],
+) -> Iterator[tuple[str | None, str | None, DataFile | None]]:
+    """The whole range of session ids, in order: from (in it), to (not in it), and the file there.
+
+    What is new between two files belongs to the one before; one span without a file, if none is.
+    """
+    for number, file in enumerate(files):
+        low = file.first if number else None
+        high = files[number + 1].first if number + 1 < len(files) else None
+        yield low, high, file
+    if not files:
+        yield None, None, None
+
+
+def holding(files: Sequence[DataFile], session_ids: Sequence[str]) -> list[DataFile]:
+    """The files that may have rows of these sessions, which are sorted."""
+    return [
+        file
+        for file in files
+        if bisect_left(session_ids, file.first) < bisect_right(session_ids, file.last)
+    ]

@@ -1,0 +1,1 @@
+"""What is made of captured steps: processors, pipelines, and the manager that runs them."""

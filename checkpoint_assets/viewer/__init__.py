@@ -1,0 +1,1 @@
+"""Looking at what was captured: the session report, the gallery, a read-only local server."""
