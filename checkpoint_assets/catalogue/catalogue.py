@@ -20,12 +20,12 @@ from checkpoint_assets.catalogue.fragments import (
     row_entries,
     write_fragment,
 )
-from checkpoint_assets.catalogue.head import read_head
+from checkpoint_assets.catalogue.head import read_head, unreadable
 from checkpoint_assets.catalogue.rebuilding import read_truth, view_of_truth
 from checkpoint_assets.catalogue.truth import is_there, read_marks, read_rows
 from checkpoint_assets.catalogue.view import Filters, Query, open_view, read_parts
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.model.errors import Conflict, NotFound, StoreUnavailable
+from checkpoint_assets.model.errors import NotFound, StoreUnavailable
 from checkpoint_assets.model.ids import SessionIds, parse_session_id
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.workers import run_all
@@ -82,6 +82,7 @@ class Catalogue:
         self._compactor = Compactor(storage, self._ids, clock, grace)
         self._lock = threading.Lock()
         self._last: datetime | None = None
+        self._skew = timedelta()
 
     async def append_session(self, session_id: str, run_id: str | None = None) -> str | None:
         """The catalogue has the session as it is stored now; the key of the new fragment.
@@ -159,12 +160,13 @@ class Catalogue:
 
     async def read(self, table: Table, **selection: Unpack[Selection]) -> pa.Table:
         """The rows as one Arrow table."""
+        missing = NotFound("")
         for _ in range(_ATTEMPTS):
             try:
                 return pa.concat_tables([part async for part in self._parts(table, selection)])
-            except NotFound:
-                continue  # compacted, and swept, since the HEAD was read
-        raise Conflict("the catalogue is compacted faster than it can be read")
+            except NotFound as error:
+                missing = error  # compacted, and swept, since the HEAD was read
+        raise unreadable(missing)
 
     async def iter(
         self, table: Table, batch_rows: int = 10_000, **selection: Unpack[Selection]
@@ -198,8 +200,6 @@ class Catalogue:
             skew = timedelta()
         self._skew = skew if abs(skew) > _SAME_TIME else timedelta()
         return self._tick()
-
-    _skew = timedelta()
 
     def _tick(self) -> datetime:
         with self._lock:

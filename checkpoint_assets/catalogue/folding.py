@@ -133,8 +133,9 @@ def _latest(
             stale = before and before.marked_at and at <= before.marked_at
             if not stale and (session_id not in marks or (at, part) > marks[session_id]):
                 marks[session_id] = at, part
-        elif not (before and at <= before.recorded_at):
-            if session_id not in rows or (at, part) > rows[session_id][0]:
+        else:
+            stale = before and at <= before.recorded_at
+            if not stale and (session_id not in rows or (at, part) > rows[session_id][0]):
                 rows[session_id] = (at, part), event == "session"
     return rows, marks
 

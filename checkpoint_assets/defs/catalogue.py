@@ -22,7 +22,7 @@ def step_catalog(context: dg.AssetExecutionContext, storage: StorageResource) ->
     try:
         catalogue.refresh()
     except NotSupported as err:
-        context.log.warning(f"{err}: the catalogue is read from what runs have appended alone")
+        context.log.warning("the catalogue is read from what runs have appended alone: %s", err)
     frame = catalogue.steps()
     context.add_output_metadata(
         {"sessions": int(frame["session_id"].nunique()), "columns": _columns(frame)}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import FrameLocator, Locator, Page
+from playwright.async_api import ElementHandle, FrameLocator, Locator, Page
 
 from checkpoint_assets.collection.browser.deadline import translate
+from checkpoint_assets.collection.browser.selector_ladder import CLUES, ladder
 from checkpoint_assets.collection.redaction import (
     PRIVATE_FIELD_NAMES,
     PRIVATE_FIELD_PURPOSES,
@@ -26,7 +27,8 @@ _MOST = 20
 
 # Only reads. Text of private parts and values of fields stay in the page; of a private element's
 # attributes only those get out that say what it is.
-_DESCRIBE = """(element, [names, purposes]) => {
+_DESCRIBE = f"""(element, [names, purposes]) => {{
+  {CLUES}""" """
   let secret = false;
   for (let each = element; each; each = each.parentElement || each.getRootNode().host) {
     secret ||= each.matches('[data-private]');
@@ -46,14 +48,16 @@ _DESCRIBE = """(element, [names, purposes]) => {
     attributes,
     text: masked ? '********' : (element.innerText || '').trim().slice(0, 200),
     private: hidden,
+    clues: cluesOf(element, hidden || masked),
   };
 }"""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The element a step acts on: the selector that found it, and how many matched."""
+    """The element a step acts on: where it was looked for, by what, and how many matched."""
 
+    scope: Page | FrameLocator
     locator: Locator
     selector: str
     matches: int
@@ -100,7 +104,7 @@ async def find_target(
                 ) from err
             seen[selector] = max(seen[selector], found[1])
             if found[0] is not None:
-                return Target(found[0], selector, found[1])
+                return Target(scope, found[0], selector, found[1])
         if time.monotonic() >= deadline:
             raise _not_found(seen, frames, seconds, trouble)
         await asyncio.sleep(_PAUSE)
@@ -139,16 +143,34 @@ def _not_found(
 
 
 async def describe(target: Target) -> dict[str, Any]:
-    """Tag, attributes, text and box (CSS pixels in the main frame's viewport) of the element.
+    """What the element is: tag, attributes, text, box (CSS pixels in the main frame's viewport).
 
-    An element that cannot be described counts as private.
+    ``alternatives`` are other selectors that lead to it, see ``ladder``; ``frame`` is the URL and
+    the name of its frame, if that is not the main one. An element that cannot be described counts
+    as private.
     """
     try:
-        described: dict[str, Any] = await target.locator.evaluate(
-            _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES], timeout=1000
-        )
-        described["box"] = await target.locator.bounding_box(timeout=1000)
+        element = await target.locator.element_handle(timeout=1000)
+        try:
+            return await _described(target, element)
+        finally:
+            await element.dispose()
     except PlaywrightError as err:
         # The action itself will say what is wrong with its target.
         return {"error": err.message.splitlines()[0], "private": True}
+    except TimeoutError:
+        return {"error": "the page does not answer", "private": True}
+
+
+async def _described(target: Target, element: ElementHandle) -> dict[str, Any]:
+    async with asyncio.timeout(_LEAST):
+        described: dict[str, Any] = await element.evaluate(
+            _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES]
+        )
+        described["box"] = await element.bounding_box()
+        frame = await element.owner_frame()
+    if frame is not None and frame.parent_frame is not None:
+        described["frame"] = {"url": frame.url, "name": frame.name}
+    clues = described.pop("clues")
+    described["alternatives"] = await ladder(target.scope, element, clues)
     return described
