@@ -108,10 +108,15 @@ class Settings(BaseSettings):
     queued_steps: int = Field(
         default=4, ge=1, le=1000, description="captured steps that may wait for storage"
     )
+    processors: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="package.module:Name of processors beside our own; in the environment one "
+        "per line",
+    )
     timeouts: Timeouts = Field(default=Timeouts(), description="deadlines in seconds")
     capture: Capture = Field(default=Capture(), description="what is kept of a page, and how")
 
-    @field_validator("chromium_arguments", "allow_private", mode="before")
+    @field_validator("chromium_arguments", "allow_private", "processors", mode="before")
     @classmethod
     def _lines(cls, value: object) -> object:
         if not isinstance(value, str):

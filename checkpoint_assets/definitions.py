@@ -13,7 +13,7 @@ from dagster_aws.s3 import S3Resource
 
 from checkpoint_assets.config import Settings
 from checkpoint_assets.defs.capture import capture
-from checkpoint_assets.defs.catalogue import step_catalog
+from checkpoint_assets.defs.catalogue import session_catalog, step_catalog
 from checkpoint_assets.defs.io_manager import CheckpointIOManager
 from checkpoint_assets.defs.jobs import capture_job
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
@@ -44,7 +44,7 @@ def build_definitions(
         "io_manager": io_manager,
     }
     return dg.Definitions(
-        assets=[capture, step_catalog],
+        assets=[capture, step_catalog, session_catalog],
         jobs=[capture_job],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor,

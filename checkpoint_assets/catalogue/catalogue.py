@@ -25,7 +25,7 @@ from checkpoint_assets.catalogue.rebuilding import read_truth, view_of_truth
 from checkpoint_assets.catalogue.truth import is_there, read_marks, read_rows
 from checkpoint_assets.catalogue.view import Filters, Query, open_view, read_parts
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.model.errors import NotFound, StoreUnavailable
+from checkpoint_assets.model.errors import NotFound, PartialFailure, StoreUnavailable
 from checkpoint_assets.model.ids import SessionIds, parse_session_id
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.workers import run_all
@@ -145,10 +145,23 @@ class Catalogue:
         return RebuildReport(published, len(truth.sessions), truth.failed)
 
     async def refresh(self) -> CompactionReport:
-        """``compact``; or ``rebuild`` where nothing was ever published: an older store."""
-        if (await read_head(self._storage)).etag is None:
-            return (await self.rebuild()).published
-        return await self.compact()
+        """``compact``; or ``rebuild`` where nothing was ever published: an older store.
+
+        Raises ``PartialFailure``, after it has published the others, for sessions that cannot be
+        read.
+        """
+        if (await read_head(self._storage)).etag is not None:
+            return await self.compact()
+        report = await self.rebuild()
+        if report.failed:
+            first = min(report.failed)
+            raise PartialFailure(
+                f"{len(report.failed)} sessions are not in the catalogue, the first of them "
+                f"{first}: {report.failed[first]}",
+                report.failed,
+                hint="verify() tells more",
+            )
+        return report.published
 
     async def steps(self, **selection: Unpack[Selection]) -> pd.DataFrame:
         """A row for each step, by session and step. See ``Selection``."""
@@ -183,11 +196,8 @@ class Catalogue:
     async def _parts(self, table: Table, selection: Selection) -> AsyncIterator[pa.Table]:
         query = Query(**selection)
         query.check(table)
-        yield (
-            (STEPS if table == "steps" else SESSIONS)
-            .empty_table()
-            .select(query.columns or (STEPS if table == "steps" else SESSIONS).names)
-        )
+        schema = STEPS if table == "steps" else SESSIONS
+        yield schema.empty_table().select(query.columns or schema.names)
         view = await open_view(self._storage)
         async for part in read_parts(self._storage, view, table, query):
             yield part

@@ -6,10 +6,11 @@ own expiry or its session's, whichever comes first.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pyarrow as pa
+from pandas.api.extensions import ExtensionDtype
 
 TIME = pa.timestamp("us", tz="UTC")
 
@@ -62,11 +63,11 @@ SESSIONS = pa.schema(
     ]
 )
 # When the store was looked at for the row, and for its expiry and pin: of two, the later counts.
-STAMPS = [pa.field("recorded_at", TIME), pa.field("marked_at", TIME)]
-STORED_SESSIONS = pa.schema([*SESSIONS, *STAMPS])
-GONE = pa.schema([("session_id", pa.string()), STAMPS[0]])
+RECORDED_AT = pa.field("recorded_at", TIME)
+STORED_SESSIONS = pa.schema([*SESSIONS, RECORDED_AT, pa.field("marked_at", TIME)])
+GONE = pa.schema([SESSIONS.field("session_id"), RECORDED_AT])
 
-_PANDAS = {
+_PANDAS: dict[pa.DataType, ExtensionDtype] = {
     pa.string(): pd.StringDtype(),
     pa.int64(): pd.Int64Dtype(),
     pa.float64(): pd.Float64Dtype(),
@@ -90,7 +91,12 @@ def to_table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """The table as a frame of types that know what is missing, also where there is no row."""
-    frame = table.to_pandas(types_mapper=_PANDAS.get)
+    frame = table.to_pandas(types_mapper=lambda kind: _PANDAS.get(kind))
     # An empty chunk list loses the unit.
     times = {f.name: "datetime64[us, UTC]" for f in table.schema if pa.types.is_timestamp(f.type)}
     return frame.astype(times)
+
+
+def texts(table: pa.Table, column: str) -> list[str]:
+    """The values of a column of text in which nothing is missing."""
+    return cast("list[str]", table[column].to_pylist())

@@ -15,7 +15,7 @@ from itertools import count
 
 import pyarrow as pa
 
-from checkpoint_assets.catalogue.columns import GONE
+from checkpoint_assets.catalogue.columns import GONE, texts
 from checkpoint_assets.catalogue.data_files import (
     MOST_ROWS,
     SCHEMAS,
@@ -158,7 +158,7 @@ class Compactor:
     async def _gone(self, view: View, now: datetime, names: Iterator[str]) -> tuple[DataFile, ...]:
         """What is remembered of sessions that are gone."""
         files = view.head.files["gone"]
-        back = set(view.delta.sessions["session_id"].to_pylist())
+        back = set(texts(view.delta.sessions, "session_id"))
         if not view.delta.gone and not back and not any(self._is_old(f, now) for f in files):
             return files
         gone: dict[str, datetime] = {}

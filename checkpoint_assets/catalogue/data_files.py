@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from checkpoint_assets.catalogue.columns import GONE, STEPS, STORED_SESSIONS
+from checkpoint_assets.catalogue.columns import GONE, STEPS, STORED_SESSIONS, texts
 from checkpoint_assets.catalogue.head import DataFile
 from checkpoint_assets.catalogue.parquet import PARQUET, REBUILD_HINT, encode, parse
 from checkpoint_assets.model.clock import isoformat
@@ -30,7 +30,7 @@ async def write_file(storage: StorageManager, table: str, name: str, rows: pa.Ta
     data = await asyncio.to_thread(encode, rows)
     key = catalog_key(table, name)
     await storage.write_object(key, data, media_type=PARQUET)
-    bounds = pc.min_max(rows[TIMES[table]]).as_py()
+    times = [time for time in rows[TIMES[table]].to_pylist() if time is not None]
     return DataFile(
         key=key,
         rows=len(rows),
@@ -38,8 +38,8 @@ async def write_file(storage: StorageManager, table: str, name: str, rows: pa.Ta
         sha256=await digest(data),
         first=rows["session_id"][0].as_py(),
         last=rows["session_id"][-1].as_py(),
-        earliest=isoformat(bounds["min"]) if bounds["min"] else None,
-        latest=isoformat(bounds["max"]) if bounds["max"] else None,
+        earliest=isoformat(min(times)) if times else None,
+        latest=isoformat(max(times)) if times else None,
     )
 
 
@@ -57,14 +57,14 @@ async def read_file(
     return await asyncio.to_thread(parse, stored.data, file.key, SCHEMAS[table], columns, where)
 
 
-def split(rows: pa.Table, most: int = MOST_ROWS) -> Iterator[pa.Table]:
+def split(rows: pa.Table, most: int) -> Iterator[pa.Table]:
     """The rows in parts of about so many; no session is in two of them."""
     begin = 0
     while begin < len(rows):
         end = min(begin + most, len(rows))
         if end < len(rows):
             session = rows["session_id"][end - 1].as_py()
-            ids = rows["session_id"].slice(end).to_pylist()
+            ids = texts(rows.slice(end), "session_id")
             end += bisect_right(ids, session)
         yield rows.slice(begin, end - begin)
         begin = end

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from checkpoint_assets.catalogue.columns import STEPS, STORED_SESSIONS, TIME
+from checkpoint_assets.catalogue.columns import STEPS, STORED_SESSIONS, TIME, texts
 from checkpoint_assets.catalogue.truth import Marks
 
 # What makes one entry later than another: its time, then the fragment it is in.
@@ -44,7 +44,7 @@ class Delta:
     steps: pa.Table
     sessions: pa.Table
     gone: Mapping[str, datetime]
-    marks: Mapping[str, tuple[Marks, datetime]]
+    marks: Mapping[str, tuple[Marks, datetime | None]]
 
     @cached_property
     def replaced(self) -> set[str]:
@@ -53,11 +53,11 @@ class Delta:
 
     @cached_property
     def _sessions_of_steps(self) -> list[str]:
-        return self.steps["session_id"].to_pylist()
+        return texts(self.steps, "session_id")
 
     @cached_property
     def _sessions_of_sessions(self) -> list[str]:
-        return self.sessions["session_id"].to_pylist()
+        return texts(self.sessions, "session_id")
 
     @cached_property
     def touched(self) -> set[str]:
@@ -99,7 +99,7 @@ def resolve(entries: pa.Table, known: Mapping[str, Known]) -> Delta:
     steps = _of(entries, "step", {s: when for s, (when, there) in rows.items() if there})
     gone = {s: when[0] for s, (when, there) in rows.items() if not there}
     marks = _marks(entries, marked)
-    fresh = {s: marks.get(s) or _kept(known.get(s)) for s in sessions["session_id"].to_pylist()}
+    fresh = {s: marks.get(s) or _kept(known.get(s)) for s in texts(sessions, "session_id")}
     sessions = sessions.append_column("recorded_at", sessions["at"]).append_column(
         "marked_at", pa.nulls(len(sessions), TIME)
     )
@@ -120,9 +120,7 @@ def _latest(
     entries: pa.Table, known: Mapping[str, Known]
 ) -> tuple[dict[str, tuple[_When, bool]], dict[str, _When]]:
     """For each session the entry about its rows that counts, and the one about its marks."""
-    heads = entries.filter(
-        pc.and_(pc.not_equal(entries["event"], "step"), pc.is_null(entries["step_id"]))
-    )
+    heads = entries.filter((pc.field("event") != "step") & pc.field("step_id").is_null())
     rows: dict[str, tuple[_When, bool]] = {}
     marks: dict[str, _When] = {}
     for session_id, event, at, part in zip(
@@ -142,7 +140,7 @@ def _latest(
 
 def _of(entries: pa.Table, event: str, when: Mapping[str, _When]) -> pa.Table:
     """The rows of this event that belong to the entries that count."""
-    rows = entries.filter(pc.equal(entries["event"], event))
+    rows = entries.filter(pc.field("event") == event)
     parts = {session_id: part for session_id, (_, part) in when.items()}
     counting = rows["session_id"].to_pandas().map(parts)
     same = counting.eq(rows["part"].to_pandas())
@@ -192,8 +190,8 @@ def with_marks(table: pa.Table, marks: Mapping[str, tuple[Marks, datetime | None
     if not pc.any(affected).as_py():
         return table
     marked = table.filter(affected)
-    ids = [marks[session_id] for session_id in marked["session_id"].to_pylist()]
-    step_ids = marked["step_id"].to_pylist() if "step_id" in marked.column_names else None
+    ids = [marks[session_id] for session_id in texts(marked, "session_id")]
+    step_ids = texts(marked, "step_id") if "step_id" in marked.column_names else None
     columns: dict[str, Sequence[Any]] = {
         "expires_at": [m.expires_at for m, _ in ids]
         if step_ids is None

@@ -34,8 +34,8 @@ _AT_ONCE = 32
 _SHARED = set(STEPS.names)
 FRAGMENT = pa.schema(
     [
-        ("event", pa.string()),
-        ("at", TIME),
+        pa.field("event", pa.string()),
+        pa.field("at", TIME),
         *STEPS,
         *(field for field in SESSIONS if field.name not in _SHARED),
     ]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from checkpoint_assets.catalogue.columns import to_table
+from checkpoint_assets.catalogue.columns import texts, to_table
 from checkpoint_assets.catalogue.data_files import read_file
 from checkpoint_assets.catalogue.fragments import (
     FRAGMENT,
@@ -143,7 +143,7 @@ async def view_of_truth(storage: StorageManager, truth: Truth) -> View:
         waiting = listed
         tables = await read_fragments(storage, waiting)
     for table in tables:
-        recorded.update(table["session_id"].to_pylist())
+        recorded.update(texts(table, "session_id"))
     absent = sorted(recorded - truth.sessions - set(truth.failed))
     gone = to_table([gone_entry(session_id, truth.began) for session_id in absent], FRAGMENT)
     return await view_of(storage, published, listed, waiting, [*truth.entries, gone, *tables])
@@ -156,5 +156,5 @@ async def _recorded(storage: StorageManager, published: Published) -> set[str]:
     found: set[str] = set()
     for file in published.head.files["sessions"]:
         rows = await read_file(storage, "sessions", file, ["session_id"])
-        found.update(rows["session_id"].to_pylist())
+        found.update(texts(rows, "session_id"))
     return found

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from checkpoint_assets.catalogue.columns import SESSIONS, STEPS
+from checkpoint_assets.catalogue.columns import SESSIONS, STEPS, texts
 from checkpoint_assets.catalogue.data_files import SCHEMAS, TIMES, holding, read_file, spans
 from checkpoint_assets.catalogue.folding import Delta, Known, apply, numbered, resolve
 from checkpoint_assets.catalogue.fragments import FRAGMENT, list_fragments, read_fragments
@@ -67,7 +67,7 @@ class Query:
 
     def where(self, table: str) -> pc.Expression | None:
         """The same as an expression."""
-        conditions = list(self.filters)
+        conditions: list[Any] = list(self.filters)
         if self.sessions is not None:
             conditions.append(("session_id", "in", set(self.sessions)))
         time = TIMES[table]
@@ -146,7 +146,7 @@ async def view_of(
 ) -> View:
     """The view in which these entries are seen after the HEAD. Raises ``NotFound``."""
     entries = await asyncio.to_thread(numbered, tables, FRAGMENT.empty_table())
-    changed = sorted(set(entries["session_id"].to_pylist()))
+    changed = sorted(set(texts(entries, "session_id")))
     known = await read_known(storage, published.head, changed)
     delta = await asyncio.to_thread(resolve, entries, known)
     return View(published, delta, listed, waiting, known)

@@ -294,8 +294,13 @@ class DataCollector:
         await self.close()
 
 
-# What of a step's words may go into a field.
-_TYPED = {"fill": ("text",), "select": ("values", "label"), "press": ("key",)}
+# What of a step's words may go into a field, or be in one.
+_TYPED = {
+    "fill": ("text",),
+    "select": ("values", "label"),
+    "press": ("key",),
+    "expect": ("text", "matches", "value"),
+}
 
 
 class _Session:

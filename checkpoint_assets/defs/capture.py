@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from checkpoint_assets.defs.catalogue import append_to_catalogue
 from checkpoint_assets.defs.partitions import scenario_partitions
 from checkpoint_assets.defs.progress import log_steps
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
@@ -97,6 +98,7 @@ def capture(
     except InvalidInput as err:
         # A file or a setting has to be changed first: trying again would fail again.
         raise dg.Failure(str(err), allow_retries=False) from err
+    append_to_catalogue(context, storage.manager, manifest.session_id)
     missing = storage.manager.call(incomplete_steps, manifest)
     for check in context.selected_asset_check_keys:
         yield dg.AssetCheckResult(

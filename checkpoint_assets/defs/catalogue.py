@@ -5,7 +5,8 @@ import pandas as pd
 
 from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.defs.resources import StorageResource
-from checkpoint_assets.model.errors import NotSupported
+from checkpoint_assets.model.errors import NotSupported, StoreUnavailable
+from checkpoint_assets.storage.blocking import SyncStorageManager
 
 GROUP = "catalogue"
 
@@ -41,6 +42,17 @@ def session_catalog(context: dg.AssetExecutionContext, storage: StorageResource)
     frame = SyncCatalogue(storage.manager).sessions()
     context.add_output_metadata({"columns": _columns(frame)})
     return frame
+
+
+def append_to_catalogue(
+    context: dg.AssetExecutionContext, storage: SyncStorageManager, session_id: str
+) -> None:
+    """The catalogue has the session. While the store is away a rebuild has to make up for it."""
+    try:
+        SyncCatalogue(storage).append_session(session_id, context.run.run_id)
+    except StoreUnavailable as err:
+        # The session itself is safe in the spool: a capture does not fail by its table of contents.
+        context.log.warning("session %s is not in the catalogue yet: %s", session_id, err)
 
 
 def _columns(frame: pd.DataFrame) -> dg.TableSchemaMetadataValue:

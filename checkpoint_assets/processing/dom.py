@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from lxml import etree
+from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] (it has no types)
 
 from checkpoint_assets.model.errors import ProcessingError
 
@@ -66,7 +66,7 @@ class Node:
 
     def walk(self, enter: Callable[[Node], bool] = lambda _: True) -> Iterator[Node]:
         """This node and those below it, in document order; not below those not to be entered."""
-        left = [self]
+        left: list[Node] = [self]
         while left:
             node = left.pop()
             yield node

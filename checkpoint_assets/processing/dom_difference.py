@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from itertools import islice
+from typing import ClassVar
 
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.dom import DOCUMENT, SHADOW_ROOT, Node
@@ -30,7 +31,10 @@ class DomDifference(StepProcessor):
     """
 
     name = "dom_difference"
-    columns: Mapping[str, str] = {"dom_lines_added": "Int64", "dom_lines_removed": "Int64"}
+    columns: ClassVar[Mapping[str, str]] = {
+        "dom_lines_added": "Int64",
+        "dom_lines_removed": "Int64",
+    }
 
     def can_use(self, step: CapturedStep) -> bool:
         before = step.previous

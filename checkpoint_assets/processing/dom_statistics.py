@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import ClassVar
 
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.dom import DOCUMENT, SHADOW_ROOT, Node
@@ -28,9 +29,9 @@ class DomStatistics(StepProcessor):
     """
 
     name = "dom_statistics"
-    columns: Mapping[str, str] = {
-        name: "Int64" for name in ("elements", "dom_depth", "dom_chars", "links", *_COUNTED)
-    }
+    columns: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("elements", "dom_depth", "dom_chars", "links", *_COUNTED), "Int64"
+    )
 
     def can_use(self, step: CapturedStep) -> bool:
         return step.html is not None

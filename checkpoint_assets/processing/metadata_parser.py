@@ -20,6 +20,7 @@ HTML_FORMAT = "text/html"
 METADATA_FORMAT = "checkpoint/page"
 LONGEST_TEXT = 1000
 _MOST_OPEN_GRAPH = 50
+_MOST_PROBLEMS = 20
 _LONGEST_JSON = 100_000
 # BCP 47, without the registry: a language, then subtags.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -31,6 +32,7 @@ _TIMES = {
     "datepublished": "published_at",
     "datemodified": "modified_at",
 }
+_LINKED_TIMES = {"datePublished": "published_at", "dateModified": "modified_at"}
 
 
 class PageMetadataParser:
@@ -43,14 +45,24 @@ class PageMetadataParser:
     def parse(self, data: CollectedData) -> ParsedMetadata:
         if data.data_format not in self.get_supported_formats():
             return _parsed(data, {}, [f"{data.data_format!r} is no format that is read here"])
+        page = data.metadata.get("page")
+        url = page.get("url") if isinstance(page, dict) else data.metadata.get("url")
         try:
             document = parse_html(data.raw_data.decode(errors="replace"))
         except ProcessingError as err:
             return _parsed(data, {}, [err.message])
-        page = data.metadata.get("page")
-        url = page.get("url") if isinstance(page, dict) else data.metadata.get("url")
-        fields, problems = read_page(document, url if isinstance(url, str) else None)
-        return _parsed(data, fields, [*problems, *self._check(fields)])
+        return _parsed(data, *self.read(document, url))
+
+    def read(self, document: Node, url: object = None) -> tuple[dict[str, Any], list[str]]:
+        """The fields of a page that is parsed already, and everything that is wrong with them.
+
+        Frames are pages of their own, and not read.
+        """
+        reader = _Reader(url if isinstance(url, str) else None)
+        for node in document.walk(lambda node: node is document or _belongs(node)):
+            reader.take(node)
+        problems = dict.fromkeys([*reader.problems, *self._check(reader.fields)])
+        return reader.fields, [*problems][:_MOST_PROBLEMS]
 
     def validate(self, metadata: ParsedMetadata) -> Sequence[str]:
         return self._check(metadata.fields)
@@ -65,23 +77,17 @@ class PageMetadataParser:
             problems.append("there is no language")
         elif not _LANGUAGE.fullmatch(str(language)):
             problems.append(f"the language {str(language)[:40]!r} is no language tag")
-        for name in ("url", "canonical_url"):
-            if name in fields and not is_web_address(fields[name]):
-                problems.append(f"{name} is no http or https address")
+        problems.extend(
+            f"{name} is no http or https address"
+            for name in ("url", "canonical_url")
+            if name in fields and not is_web_address(fields[name])
+        )
         problems.extend(
             f"{name} is no time: {str(fields[name])[:40]!r}"
             for name in ("published_at", "modified_at")
             if name in fields and read_time(fields[name]) is None
         )
         return problems
-
-
-def read_page(document: Node, url: str | None) -> tuple[dict[str, Any], list[str]]:
-    """The fields of the outermost document, and what was wrong with how they were written."""
-    reader = _Reader(url)
-    for node in document.walk(lambda node: node is document or _belongs(node)):
-        reader.take(node)
-    return reader.fields, reader.problems
 
 
 def read_time(value: object) -> datetime | None:
@@ -113,9 +119,7 @@ def _belongs(node: Node) -> bool:
 
 
 def _parsed(data: CollectedData, fields: dict[str, Any], problems: list[str]) -> ParsedMetadata:
-    return ParsedMetadata(
-        data.source_id, data.timestamp, METADATA_FORMAT, fields, tuple(dict.fromkeys(problems))
-    )
+    return ParsedMetadata(data.source_id, data.timestamp, METADATA_FORMAT, fields, tuple(problems))
 
 
 class _Reader:
@@ -179,7 +183,7 @@ class _Reader:
             if len(text) > _LONGEST_JSON:
                 raise ValueError
             for item in _linked_data(json.loads(text)):
-                for said, name in (("datePublished", "published_at"), ("dateModified", "modified_at")):
+                for said, name in _LINKED_TIMES.items():
                     if isinstance(item.get(said), str):
                         self._put_time(name, item[said])
         except (ValueError, RecursionError):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.dom import DOCUMENT, MASK, SHADOW_ROOT, Node
@@ -58,9 +59,9 @@ class AccessibilityOutline(StepProcessor):
     """
 
     name = "accessibility_outline"
-    columns: Mapping[str, str] = {
-        name: "Int64" for name in ("headings", "landmarks", "controls", "unnamed_controls")
-    }
+    columns: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("headings", "landmarks", "controls", "unnamed_controls"), "Int64"
+    )
 
     def can_use(self, step: CapturedStep) -> bool:
         return step.html is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image
@@ -27,7 +28,7 @@ class PerceptualHash(StepProcessor):
     """
 
     name = "perceptual_hash"
-    columns: Mapping[str, str] = {
+    columns: ClassVar[Mapping[str, str]] = {
         "dhash": "string",
         "dhash_distance": "Int64",
         "near_duplicate": "boolean",

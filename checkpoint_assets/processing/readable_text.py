@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from typing import ClassVar
 
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.dom import MASK, Node
@@ -16,12 +17,12 @@ MOST_TEXT = 1_000_000
 
 _SPACE = re.compile(r"\s+")
 # Around these there is no end of a line. A custom element is one until a style sheet says so.
-_INLINE = frozenset(
-    ["a", "abbr", "acronym", "b", "bdi", "bdo", "big", "button", "cite", "code", "data", "del"]
-    + ["dfn", "em", "font", "i", "img", "input", "ins", "kbd", "label", "mark", "meter", "object"]
-    + ["output", "picture", "progress", "q", "rp", "rt", "ruby", "s", "samp", "select", "slot"]
-    + ["small", "span", "strike", "strong", "sub", "sup", "svg", "time", "tt", "u", "var", "wbr"]
-)
+_INLINE = frozenset([
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "button", "cite", "code", "data", "del",
+    "dfn", "em", "font", "i", "img", "input", "ins", "kbd", "label", "mark", "meter", "object",
+    "output", "picture", "progress", "q", "rp", "rt", "ruby", "s", "samp", "select", "slot",
+    "small", "span", "strike", "strong", "sub", "sup", "svg", "time", "tt", "u", "var", "wbr",
+])  # fmt: skip
 _CELLS = frozenset(["td", "th"])
 
 
@@ -33,7 +34,7 @@ class ReadableText(StepProcessor):
     """
 
     name = "readable_text"
-    columns: Mapping[str, str] = {
+    columns: ClassVar[Mapping[str, str]] = {
         "text_chars": "Int64",
         "text_words": "Int64",
         "text_sha256": "string",

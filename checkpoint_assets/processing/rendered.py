@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from checkpoint_assets.processing.dom import SHADOW_ROOT, Node
 
-_NEVER_SHOWN = frozenset(
-    ["head", "title", "script", "style", "template", "noscript", "noembed", "noframes", "datalist"]
-    + ["canvas", "audio", "video", "meta", "link", "base", "param", "area"]
-)
+_NEVER_SHOWN = frozenset([
+    "head", "title", "script", "style", "template", "noscript", "noembed", "noframes", "datalist",
+    "canvas", "audio", "video", "meta", "link", "base", "param", "area",
+])  # fmt: skip
 _HIDING_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)\b", re.IGNORECASE)
 
 

@@ -11,8 +11,8 @@ from checkpoint_assets.processing.dom import Node
 
 _BY_TAG = {
     "a": "link", "article": "article", "aside": "complementary", "blockquote": "blockquote",
-    "button": "button", "datalist": "listbox", "dd": "definition", "details": "group",
-    "dialog": "dialog", "dt": "term", "fieldset": "group", "figure": "figure", "footer":
+    "button": "button", "datalist": "listbox", "details": "group",
+    "dialog": "dialog", "fieldset": "group", "figure": "figure", "footer":
     "contentinfo", "form": "form", "h1": "heading", "h2": "heading", "h3": "heading", "h4":
     "heading", "h5": "heading", "h6": "heading", "header": "banner", "hr": "separator", "iframe":
     "iframe", "frame": "iframe", "img": "img", "li": "listitem", "main": "main", "math": "math",
@@ -29,16 +29,16 @@ _BY_TYPE = {
 LANDMARKS = frozenset(
     ["banner", "complementary", "contentinfo", "form", "main", "navigation", "region", "search"]
 )
-CONTROLS = frozenset(
-    ["button", "checkbox", "combobox", "link", "listbox", "menuitem", "menuitemcheckbox"]
-    + ["menuitemradio", "radio", "searchbox", "slider", "spinbutton", "switch", "tab", "textbox"]
-)
+CONTROLS = frozenset([
+    "button", "checkbox", "combobox", "link", "listbox", "menuitem", "menuitemcheckbox",
+    "menuitemradio", "radio", "searchbox", "slider", "spinbutton", "switch", "tab", "textbox",
+])  # fmt: skip
 # Their name may be the text that is in them.
-NAMED_BY_CONTENT = frozenset(
-    ["button", "cell", "checkbox", "columnheader", "gridcell", "heading", "link", "menuitem"]
-    + ["menuitemcheckbox", "menuitemradio", "option", "radio", "rowheader", "switch", "tab"]
-    + ["tooltip", "treeitem"]
-)
+NAMED_BY_CONTENT = frozenset([
+    "button", "cell", "checkbox", "columnheader", "gridcell", "heading", "link", "menuitem",
+    "menuitemcheckbox", "menuitemradio", "option", "radio", "rowheader", "switch", "tab",
+    "tooltip", "treeitem",
+])  # fmt: skip
 # Shown as what they are only if somebody gave them a name.
 _ONLY_NAMED = frozenset(["form", "section"])
 _ONLY_OUTSIDE = frozenset(["header", "footer"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 from PIL import Image
 
@@ -19,7 +20,10 @@ class Thumbnail(StepProcessor):
     """The screenshot with at most 320 pixels a side, ``thumbnail.webp``, and its original size."""
 
     name = "thumbnail"
-    columns: Mapping[str, str] = {"screenshot_width": "Int64", "screenshot_height": "Int64"}
+    columns: ClassVar[Mapping[str, str]] = {
+        "screenshot_width": "Int64",
+        "screenshot_height": "Int64",
+    }
 
     def can_use(self, step: CapturedStep) -> bool:
         return bool(step.screenshot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -31,7 +32,7 @@ class VisualDifference(StepProcessor):
     """
 
     name = "visual_difference"
-    columns: Mapping[str, str] = {"pixels_changed": "Float64", "changed_boxes": "string"}
+    columns: ClassVar[Mapping[str, str]] = {"pixels_changed": "Float64", "changed_boxes": "string"}
 
     def can_use(self, step: CapturedStep) -> bool:
         before = step.previous

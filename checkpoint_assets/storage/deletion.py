@@ -14,6 +14,7 @@ from datetime import datetime
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound, PartialFailure
 from checkpoint_assets.model.ids import SessionId, StepId
+from checkpoint_assets.storage.erasures import mark_erased
 from checkpoint_assets.storage.keys import (
     manifest_key,
     parse_derived_key,
@@ -128,15 +129,23 @@ def _sort_in(
 
 
 async def delete_for_good(
-    store: Store, session_id: SessionId, step_id: StepId | None = None
+    store: Store,
+    session_id: SessionId,
+    step_id: StepId | None = None,
+    *,
+    erased_at: str | None = None,
 ) -> bool:
     """Nothing of ours is left of the session, or of the step. False: there was nothing.
+
+    ``erased_at`` marks it as erased then, for those who were writing.
 
     The manifest goes last: until then a delete that was cut short can be told and run again.
     """
     found = await find_files(store, session_id, step_id)
     if found.foreign:
         logger.warning("%d foreign objects stay in the folder of %s", found.foreign, session_id)
+    if found and erased_at is not None:
+        await mark_erased(store, session_id, step_id, erased_at)
     await delete_surely(store, found.records, session_id)
     await delete_surely(store, found.files + found.manifest, session_id)
     erased = 0

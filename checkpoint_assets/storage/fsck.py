@@ -24,7 +24,14 @@ from checkpoint_assets.storage.keys import (
     parse_step_key,
     session_prefix,
 )
-from checkpoint_assets.storage.reading import Commit, listed_key, read_artifact, read_commit
+from checkpoint_assets.storage.reading import (
+    Commit,
+    has_record,
+    listed_key,
+    read_artifact,
+    read_commit,
+    refuse_if_erased,
+)
 from checkpoint_assets.storage.sessions import read_manifest
 from checkpoint_assets.storage.store import ObjectInfo, Store
 from checkpoint_assets.storage.tombstones import tombstones
@@ -169,10 +176,10 @@ class Checker:
             self.report.files_read += 1
             self.report.bytes_read += len(data)
         except NotFound:
-            if await self._still_commits(commit):
+            if await has_record(self._store, commit) and not await self._is_erased(commit):
                 self._blame(FindingKind.MISSING, key, commit, "listed by the commit record")
         except IntegrityError as error:
-            if await self._still_commits(commit):
+            if await has_record(self._store, commit):
                 kind = await self._kind_of_damage(session, key, info, described.size)
                 self._blame(kind, key, commit, str(error))
 
@@ -191,15 +198,13 @@ class Checker:
     def _blame(self, kind: FindingKind, key: str, commit: Commit, detail: str) -> None:
         self._add(kind, key, commit.record.session_id, commit.record.step_id, detail)
 
-    async def _still_commits(self, commit: Commit) -> bool:
-        """Whether the record is still what it was: a step may be deleted while it is checked."""
-        record: CommitRecord = commit.record
-        session_id, step_id = SessionId(record.session_id), StepId(record.step_id)
-        key = artifact_key(session_id, step_id, Artifact.METADATA, commit.layout)
+    async def _is_erased(self, commit: Commit) -> bool:
+        """Whether it was deleted for good while it was written: the sweep takes what is left."""
         try:
-            return (await self._store.stat(key)).etag == commit.etag
+            await refuse_if_erased(self._store, commit)
         except NotFound:
-            return False
+            return True
+        return False
 
     def _check_duplicates(self, session: _Session) -> None:
         seen: dict[StepId, str] = {}

@@ -252,6 +252,18 @@ def plan_key(plan_id: str, part: str = "json") -> str:
     return f"{PLANS_PREFIX}{plan_id}.{part}"
 
 
+def erasure_key(session_id: SessionId, step_id: StepId | None = None) -> str:
+    """The mark that a session, or a step, was deleted for good."""
+    folder = tombstone_prefix(session_id)
+    return f"{folder}erased/{tombstone_key(session_id, step_id).removeprefix(folder)}"
+
+
+def parse_erasure_key(key: str) -> tuple[SessionId, StepId | None] | None:
+    """The session, and the step if it is one's, of such a mark; ``None`` for another key."""
+    plain = key.replace("/erased/", "/", 1)
+    return parse_tombstone_key(plain) if plain != key else None
+
+
 def parse_step_key(key: str) -> StepKey | None:
     """What the key is of, or ``None`` for a key that is no step artifact (manifest, foreign)."""
     session, _, rest = key.partition("/")

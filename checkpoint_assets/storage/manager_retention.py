@@ -36,8 +36,7 @@ class RetentionMethods(ManagerBase):
         """Delete the session with all its steps. An absent one is fine, and logged.
 
         It can be restored for the grace period, then the sweep removes it; ``permanent`` removes
-        it now, with all its versions. Raises ``DeleteRefused`` for a pinned session. A permanent
-        delete is for a session that nobody writes to any more.
+        it now, with all its versions. Raises ``DeleteRefused`` for a pinned session.
         """
         await self._delete(parse_session_id(session_id), None, permanent)
 
@@ -49,7 +48,7 @@ class RetentionMethods(ManagerBase):
             await tombstones.claim_for_good(
                 self._store, session, step, deleted_at=deleted_at, grace=self._grace
             )
-            found = await delete_for_good(self._store, session, step)
+            found = await delete_for_good(self._store, session, step, erased_at=deleted_at)
             await sweeping.remove_tombstones(self._store, session, step)
             await expiry.remove_expirations(self._store, session, step)
         else:

@@ -12,6 +12,7 @@ from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import ArtifactRecord, CommitRecord
 from checkpoint_assets.storage.commit import parse_record
 from checkpoint_assets.storage.content import Content
+from checkpoint_assets.storage.erasures import is_erased
 from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import LAYOUTS, Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.store import Store, StoredObject
@@ -100,6 +101,7 @@ async def read_committed(
             if commit.etag == before.etag:
                 if isinstance(error, IntegrityError):
                     raise
+                await refuse_if_erased(store, commit)
                 raise IntegrityError(
                     f"{error.key} is in the commit record but not in the store",
                     key=error.key,
@@ -108,6 +110,25 @@ async def read_committed(
     raise IntegrityError(
         f"{session_id}/{step_id} is written anew faster than it can be read", session_id=session_id
     )
+
+
+async def refuse_if_erased(store: Store, commit: Commit) -> None:
+    """Raises ``NotFound`` for a step without its files that was deleted while it was written."""
+    session_id, step_id = SessionId(commit.record.session_id), StepId(commit.record.step_id)
+    key = artifact_key(session_id, step_id, Artifact.METADATA, commit.layout)
+    if await is_erased(store, session_id, step_id, key):
+        raise NotFound(f"{session_id}/{step_id} was deleted", key=key, session_id=session_id)
+
+
+async def has_record(store: Store, commit: Commit) -> bool:
+    """Whether the commit record is still what it was."""
+    record = commit.record
+    session_id, step_id = SessionId(record.session_id), StepId(record.step_id)
+    key = artifact_key(session_id, step_id, Artifact.METADATA, commit.layout)
+    try:
+        return (await store.stat(key)).etag == commit.etag
+    except NotFound:
+        return False
 
 
 async def _read_artifacts(

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, InvalidInput, NotFound
 from checkpoint_assets.model.records import ArtifactRecord
-from checkpoint_assets.storage.reading import Commit, listed_key
+from checkpoint_assets.storage.reading import Commit, listed_key, refuse_if_erased
 from checkpoint_assets.storage.store import Store
 
 
@@ -32,7 +32,7 @@ async def stream_artifact(
     sha256 = hashlib.sha256()
     left = max(0, end - start)
     if left:
-        async for chunk in _open(store, key, described, start, left):
+        async for chunk in _open(store, commit, key, described, start, left):
             left -= len(chunk)
             if whole:
                 sha256.update(chunk)
@@ -42,7 +42,7 @@ async def stream_artifact(
 
 
 async def _open(
-    store: Store, key: str, described: ArtifactRecord, start: int, length: int
+    store: Store, commit: Commit, key: str, described: ArtifactRecord, start: int, length: int
 ) -> AsyncIterator[bytes]:
     version = described.version
     if version is not None:
@@ -54,6 +54,7 @@ async def _open(
         async for chunk in store.open(key, start=start, length=length, version=version):
             yield chunk
     except NotFound as error:
+        await refuse_if_erased(store, commit)
         raise IntegrityError(
             f"{key} is in the commit record but not in the store", key=key
         ) from error

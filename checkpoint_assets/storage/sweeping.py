@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from checkpoint_assets.model.clock import Clock, parse_isoformat
-from checkpoint_assets.model.errors import DeleteRefused, StorageError
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import DeleteRefused, IntegrityError, NotFound, StorageError
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.clock_skew import trusted_now
 from checkpoint_assets.storage.deletion import (
+    delete_for_good,
     delete_keys,
     delete_surely,
     erase_versions,
     find_files,
     raise_failures,
 )
+from checkpoint_assets.storage.erasures import LONGEST_CALL, erasures
 from checkpoint_assets.storage.expiry import remove_expirations
 from checkpoint_assets.storage.keys import parse_step_key, tombstone_key
+from checkpoint_assets.storage.listing import step_ids
+from checkpoint_assets.storage.pins import refuse_if_pinned
+from checkpoint_assets.storage.reading import has_record, read_commit, read_committed
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.storage.tombstones import (
     Tombstone,
@@ -80,11 +86,47 @@ async def sweep(
         except StorageError as error:
             logger.warning("%s could not be swept: %s", name, error)
             report.failed[name] = error
+    if not dry_run:
+        await _sweep_erased(store, now - LONGEST_CALL, report)
     left = await store.leftovers(now - leftover_age)
     if not dry_run:
         await store.remove_leftovers(left)
     report.leftovers = len(left)
     return report
+
+
+async def _sweep_erased(store: Store, before: datetime, report: SweepReport) -> None:
+    """Old marks of what was deleted for good go, and the torn steps that they stand for."""
+    async for session_id, step_id, mark in erasures(store):
+        if mark.modified >= before:
+            continue
+        try:
+            await refuse_if_pinned(store, session_id)
+            for step in [step async for step in step_ids(store, session_id)]:
+                if step_id in (None, step) and await _is_torn(store, session_id, step):
+                    await delete_for_good(store, session_id, step)
+            await _remove_for_good(store, mark.key, session_id)
+        except DeleteRefused:
+            continue
+        except StorageError as error:
+            logger.warning("%s could not be swept: %s", mark.key, error)
+            report.failed[mark.key] = error
+
+
+async def _is_torn(store: Store, session_id: SessionId, step_id: StepId) -> bool:
+    """Whether a commit record is there without its files; other damage is for ``verify()``."""
+    try:
+        commit = await read_commit(store, session_id, step_id)
+    except StorageError:
+        return False
+    try:
+        await read_committed(store, commit, tuple(Artifact))
+    except IntegrityError:
+        return False
+    except NotFound:
+        # Also said of a step that was deleted this moment, which can be restored.
+        return await has_record(store, commit)
+    return False
 
 
 async def _remove(store: Store, tombstone: Tombstone) -> int:
@@ -119,7 +161,10 @@ async def remove_tombstones(store: Store, session_id: SessionId, step_id: StepId
 
 async def _remove_tombstone(store: Store, session_id: SessionId, step_id: StepId | None) -> None:
     """The tombstone goes last, and for good: it holds the records of what was deleted."""
-    key = tombstone_key(session_id, step_id)
+    await _remove_for_good(store, tombstone_key(session_id, step_id), session_id)
+
+
+async def _remove_for_good(store: Store, key: str, session_id: SessionId) -> None:
     await delete_keys(store, [key], session_id)
     if await store.keeps_versions():
         doomed = [

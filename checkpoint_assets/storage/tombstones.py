@@ -33,6 +33,7 @@ from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.model.records import SCHEMA_VERSION, encode_json
 from checkpoint_assets.storage.content import decode_object
 from checkpoint_assets.storage.deletion import delete_keys, delete_surely
+from checkpoint_assets.storage.erasures import LONGEST_CALL
 from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import (
     LAYOUTS,
@@ -53,8 +54,6 @@ from checkpoint_assets.storage.workers import run_all
 logger = logging.getLogger(__name__)
 
 State = Literal["burying", "buried", "restoring", "sweeping"]
-# What takes longer than this, nobody does any more. No call with its deadlines does.
-UNDER_WAY = timedelta(hours=1)
 _AT_ONCE = 32
 _ATTEMPTS = 5
 # S3 tells the time of one object in whole seconds, and that of a listed one in milliseconds.
@@ -199,7 +198,7 @@ class Claim:
 
 async def is_under_way(store: Store, tombstone: Tombstone, info: ObjectInfo) -> bool:
     """Whether somebody is at it at this moment, or died less than an hour ago."""
-    return tombstone.state != "buried" and await store.now() < info.modified + UNDER_WAY
+    return tombstone.state != "buried" and await store.now() < info.modified + LONGEST_CALL
 
 
 async def refuse_if_under_way(store: Store, session_id: SessionId) -> None:
@@ -305,8 +304,6 @@ async def claim_for_good(
     disk so full that not even this can be written is no reason not to delete.
     """
     await refuse_if_pinned(store, session_id)
-    if step_id is not None:
-        await _forget_step(store, session_id, step_id)
     buried = [step async for _, step, _ in tombstones(store, session_id)]
     others = [step for step in buried if step is not None] if step_id is None else []
     for step in (*others, step_id):
@@ -317,6 +314,8 @@ async def claim_for_good(
             logger.warning("the disk is full: %s is deleted without a tombstone", new.name)
             continue
         await claim.refuse_if_pinned()
+    if step_id is not None:
+        await _forget_step(store, session_id, step_id)
 
 
 async def _forget_step(store: Store, session_id: SessionId, step_id: StepId) -> None:

@@ -17,12 +17,14 @@ STATIC = ("viewer.css", "theme.js", "report.js", "gallery.js")
 
 @functools.cache
 def static_file(name: str) -> str:
-    """A style sheet or script of ours."""
-    return resources.files(__package__ or "").joinpath("static", name).read_text()
+    """A style sheet or script of ours, without the blanks and comment lines it is written with."""
+    source = resources.files(__package__ or "").joinpath("static", name).read_text()
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
 
 
 def render(template: str, **values: Any) -> str:
-    """The document. Every value is escaped; halves of characters become question marks."""
+    """The document, with every value escaped."""
     return _templates().get_template(template).render(**values).encode("utf-8", "replace").decode()
 
 
@@ -35,8 +37,12 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"script_json": _in_script, "size": size, "moment": moment}
-    environment.globals["static_file"] = _own
+    environment.filters |= {
+        "script_json": _in_script,
+        "static_file": _own,
+        "size": size,
+        "moment": moment,
+    }
     return environment
 
 
@@ -54,7 +60,11 @@ def size(count: int) -> str:
     while amount >= 1000 and len(units) > 1:
         amount /= 1000
         del units[0]
-    return f"{amount:.0f} {units[0]}" if amount >= 100 or units[0] == "B" else f"{amount:.1f} {units[0]}"
+    return (
+        f"{amount:.0f} {units[0]}"
+        if amount >= 100 or units[0] == "B"
+        else f"{amount:.1f} {units[0]}"
+    )
 
 
 def moment(value: str | datetime) -> str:

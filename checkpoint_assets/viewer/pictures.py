@@ -10,6 +10,7 @@ from PIL import Image, ImageChops
 
 # Formats that a screenshot is stored in; nothing else is decoded or shown.
 _FORMATS = {"WEBP": "image/webp", "PNG": "image/png", "JPEG": "image/jpeg"}
+MEDIA_TYPES = frozenset(_FORMATS.values())
 _MOST_PIXELS = 50_000_000
 _THUMBNAIL = (256, 192)
 

@@ -31,9 +31,7 @@ async def save_report(storage: StorageManager, session_id: str, path: Path) -> P
     return path
 
 
-async def write_report(
-    storage: StorageManager, session_id: str, folder: Path | None = None
-) -> str:
+async def write_report(storage: StorageManager, session_id: str, folder: Path | None = None) -> str:
     """The report is in the folder, or without one beside the session as ``_derived/report.html``.
 
     Returns where it is: the path of the folder's ``index.html``, or the place in the store.

@@ -53,6 +53,7 @@ def step_details(step: LoadedStep, before: LoadedStep | None) -> dict[str, Any]:
         "log": [[kind, said, more] for kind, said, more in _log(page)],
         "picture": _picture(step, before),
         "page": step.page is not None,
+        "viewport": _viewport(page),
         "dom": _dom(step, before),
         "json": [
             ["action", pretty_json(step.action)],
@@ -184,6 +185,13 @@ def _picture(step: LoadedStep, before: LoadedStep | None) -> dict[str, Any] | No
                     round(100 * (bottom - top) / picture.height, 2),
                 ]
     return shown
+
+
+def _viewport(page: Mapping[str, Any]) -> list[float]:
+    """How large the page was drawn, in CSS pixels."""
+    viewport = mapping(page.get("viewport"))
+    sides = [(viewport.get("width"), 1280), (viewport.get("height"), 800)]
+    return [min(max(number(side) or usual, 100), 4000) for side, usual in sides]
 
 
 def _dom(step: LoadedStep, before: LoadedStep | None) -> dict[str, Any] | None:

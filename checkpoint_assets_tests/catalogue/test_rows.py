@@ -9,7 +9,10 @@ from uuid import uuid4
 import pandas as pd
 import pytest
 
-from checkpoint_assets.catalogue.rows import STEP_COLUMNS, step_catalog, step_rows, to_frame
+from checkpoint_assets.catalogue.catalogue import Catalogue
+from checkpoint_assets.catalogue.columns import SESSION_COLUMNS, STEP_COLUMNS
+from checkpoint_assets.catalogue.rows import session_row, step_row
+from checkpoint_assets.catalogue.truth import read_rows
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.storage_manager import StorageManager
 
@@ -29,14 +32,24 @@ async def storage() -> AsyncIterator[StorageManager]:
 
 
 async def only_row(storage: StorageManager) -> dict[str, Any]:
-    (row,) = [row async for row in step_rows(storage)]
+    rows = await read_rows(storage, "s1")
+    assert rows is not None
+    (row,) = rows.steps
     return row
 
 
-async def test_a_row_has_exactly_the_columns(storage: StorageManager) -> None:
-    await storage.store_step_data("s1", "0001-goto", html_content="<p>")
+async def frame_of(storage: StorageManager) -> pd.DataFrame:
+    catalogue = Catalogue(storage)
+    await catalogue.append_session("s1")
+    return await catalogue.steps()
 
-    assert list(await only_row(storage)) == list(STEP_COLUMNS)
+
+async def test_no_row_has_anything_beside_the_columns(storage: StorageManager) -> None:
+    await storage.store_step_data("s1", "0001-goto", html_content="<p>")
+    record = await storage.get_commit_record("s1", "0001-goto")
+
+    assert set(step_row(record, None)) <= set(STEP_COLUMNS)
+    assert set(session_row("s1", [record], None)) <= set(SESSION_COLUMNS)
 
 
 async def test_a_row_tells_what_the_page_was(storage: StorageManager) -> None:
@@ -75,24 +88,10 @@ async def test_a_closed_session_has_its_state_and_scenario(
 async def test_what_was_not_stored_is_missing_and_not_zero(storage: StorageManager) -> None:
     await storage.store_step_data("s1", "0001-goto", action_data={})
 
-    frame = await step_catalog(storage)
+    frame = await frame_of(storage)
     assert frame["html_bytes"].isna().all()
     assert frame["screenshot_sha256"].isna().all()
     assert list(frame["action_bytes"]) == [2]
-
-
-async def test_rows_are_in_the_order_of_sessions_and_steps(storage: StorageManager) -> None:
-    for session in ("s2", "s1"):
-        for step in ("0002-fill", "0001-goto"):
-            await storage.store_step_data(session, step, html_content="<p>")
-
-    rows = [(row["session_id"], row["step_id"]) async for row in step_rows(storage)]
-    assert rows == [
-        ("s1", "0001-goto"),
-        ("s1", "0002-fill"),
-        ("s2", "0001-goto"),
-        ("s2", "0002-fill"),
-    ]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -102,7 +101,7 @@ async def test_the_frame_has_the_same_types_whatever_is_in_it(
     for number in range(1, count + 1):
         await storage.store_step_data("s1", f"{number:04}-goto", action_data={})
 
-    frame = await step_catalog(storage)
+    frame = await frame_of(storage)
     assert len(frame) == count
     assert {str(name): str(kind) for name, kind in frame.dtypes.items()} == STEP_COLUMNS
 
@@ -124,7 +123,7 @@ async def test_metadata_of_another_kind_never_breaks_the_table(
     await storage.store_step_data("s1", "0001-goto", metadata=metadata)
     await storage.store_step_data("s1", "0002-goto", metadata=PAGE)
 
-    frame = await step_catalog(storage)
+    frame = await frame_of(storage)
     assert list(frame["title"].fillna("-")) == ["-", "Tea"]
     assert {str(name): str(kind) for name, kind in frame.dtypes.items()} == STEP_COLUMNS
 
@@ -133,13 +132,63 @@ async def test_metadata_of_another_kind_never_breaks_the_table(
 async def test_any_step_id_has_a_row(storage: StorageManager, step: str) -> None:
     await storage.store_step_data("s1", step, action_data={})
 
-    frame = await step_catalog(storage)
+    frame = await frame_of(storage)
     assert list(frame["step_id"]) == [step]
 
 
-def test_times_are_aware_utc() -> None:
-    row = dict.fromkeys(STEP_COLUMNS) | {"committed_at": "2026-01-31T09:30:00.000123Z"}
+async def test_times_are_aware_utc(storage: StorageManager) -> None:
+    await storage.store_step_data("s1", "0001-goto", html_content="<p>")
+    record = await storage.get_commit_record("s1", "0001-goto")
 
-    frame = to_frame([row], STEP_COLUMNS)
+    frame = await frame_of(storage)
+    assert frame["committed_at"][0] == pd.Timestamp(record.committed_at)
 
-    assert frame["committed_at"][0] == pd.Timestamp("2026-01-31T09:30:00.000123", tz="UTC")
+
+@pytest.mark.parametrize("where", ["commit record", "action"])
+async def test_what_was_done_is_known_from_either_record(
+    storage: StorageManager, where: str
+) -> None:
+    done = {"kind": "click", "selector": "#buy"}
+    metadata = {"action": done} if where == "commit record" else {"url": "https://a.example/"}
+    action = {"kind": "other"} if where == "commit record" else done
+    await storage.store_step_data("s1", "0001-click", action_data=action, metadata=metadata)
+
+    row = await only_row(storage)
+    assert (row["action"], row["selector"]) == ("click", "#buy")
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        ("https://Shop.example:8443/a?b=c", "shop.example"),
+        ("http://[::1]:80/", "::1"),
+        ("about:blank", None),
+        ("http://[", None),
+    ],
+)
+async def test_the_site_is_the_host_of_the_page(
+    storage: StorageManager, url: str, site: str | None
+) -> None:
+    await storage.store_step_data("s1", "0001-goto", action_data={}, metadata={"url": url})
+
+    assert (await only_row(storage))["site"] == site
+
+
+async def test_a_session_adds_up_what_is_stored_of_it_now(storage: StorageManager) -> None:
+    for step in ("0001-goto", "0002-click"):
+        await storage.store_step_data("s1", step, html_content="<p>")
+    await storage.close_session("s1", manifest={"tags": {"team": "qa"}, "seconds": 1.5})
+    await storage.delete_step("s1", "0002-click")
+
+    rows = await read_rows(storage, "s1")
+    assert rows is not None
+    assert (rows.session["steps"], rows.session["bytes"]) == (1, 3)
+    assert rows.session["tags"] == '{"team":"qa"}'
+    assert rows.session["seconds"] == 1.5
+
+
+async def test_a_deleted_session_has_no_rows(storage: StorageManager) -> None:
+    await storage.store_step_data("s1", "0001-goto", html_content="<p>")
+    await storage.delete_session("s1")
+
+    assert await read_rows(storage, "s1") is None

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from checkpoint_assets.catalogue.rows import STEP_COLUMNS
+from checkpoint_assets.catalogue.columns import STEP_COLUMNS
 from checkpoint_assets_tests.defs.project import Project, failure
 
 pytestmark = pytest.mark.dagster

@@ -11,7 +11,14 @@ import pytest
 from checkpoint_assets.definitions import build_definitions, defs
 from checkpoint_assets_tests.processes import Program
 
-ASSETS = {"capture_session", "html_snapshots", "screenshots", "actions", "step_catalog"}
+ASSETS = {
+    "capture_session",
+    "html_snapshots",
+    "screenshots",
+    "actions",
+    "step_catalog",
+    "session_catalog",
+}
 
 
 def test_all_definitions_load() -> None:

@@ -32,6 +32,7 @@ class ClosedRoots:
         self._enabled = False
         self._fruitless = 0
         self._pause = 0
+        self._shown: set[int] = set()
 
     async def nodes(self) -> int | None:
         """How many nodes there are; ``None`` when it is not worth asking.
@@ -49,11 +50,12 @@ class ClosedRoots:
         await self._cdp.send("DOM.discardSearchResults", {"searchId": search["searchId"]})
         return search["resultCount"]
 
-    async def reveal(self, world: IsolatedWorld) -> int:
-        """Show the page's worlds the closed roots they do not know; returns how many there are."""
+    async def reveal(self, world: IsolatedWorld) -> bool:
+        """Show the page's worlds its closed roots; false if there are none that are new to them."""
         frame_id = await world.frame_id()
-        tree = await self._cdp.send("DOM.getDocument", {"depth": -1, "pierce": True})
-        roots = list(_closed(tree["root"], frame_id))[:MOST]
+        # Flat: a page may be deeper than the protocol's messages can be.
+        flat = await self._cdp.send("DOM.getFlattenedDocument", {"depth": -1, "pierce": True})
+        roots = list(_closed(flat["nodes"], frame_id))[:MOST]
         contexts = {frame_id: await world.context_id()}
         for inner in {frame for frame, _ in roots} - {frame_id}:
             contexts[inner] = await IsolatedWorld(self._cdp, inner).context_id()
@@ -61,12 +63,11 @@ class ClosedRoots:
         # Else every change of the page would be told to us from now on.
         await self._cdp.send("DOM.disable")
         self._enabled = False
-        return len(roots)
-
-    def found(self, *, more: bool) -> None:
-        """Whether the last look was worth it."""
+        known, self._shown = self._shown, {root for _, root in roots}
+        more = not self._shown <= known
         self._fruitless = 0 if more else self._fruitless + 1
         self._pause = 0 if more else 2 ** min(self._fruitless, 6) - 1
+        return more
 
     async def _show(self, context_id: int, backend_node_id: int) -> None:
         try:
@@ -82,14 +83,20 @@ class ClosedRoots:
             return  # it is gone by now
 
 
-def _closed(root: dict[str, Any], frame_id: str) -> Iterator[tuple[str, int]]:
-    """The frame and the node id of each closed root. Iterative, since a page may be deep."""
-    stack = [(root, frame_id)]
-    while stack:
-        node, frame = stack.pop()
-        if node.get("shadowRootType") == "closed":
-            yield frame, node["backendNodeId"]
-        below = [*node.get("children", ()), *node.get("shadowRoots", ())]
-        stack += [(child, frame) for child in below]
+def _closed(nodes: list[dict[str, Any]], frame_id: str) -> Iterator[tuple[str, int]]:
+    """The frame and the node id of each closed root."""
+    parents = {node["nodeId"]: node["parentId"] for node in nodes if "parentId" in node}
+    frames: dict[int, str] = {}
+    closed: list[dict[str, Any]] = []
+    for node in nodes:
         if inner := node.get("contentDocument"):
-            stack.append((inner, node.get("frameId", frame)))
+            frames[inner["nodeId"]] = node["frameId"]
+        for root in node.get("shadowRoots", ()):
+            parents[root["nodeId"]] = node["nodeId"]
+            if root["shadowRootType"] == "closed":
+                closed.append(root)
+    for root in closed:
+        at: int | None = root["nodeId"]
+        while at is not None and at not in frames:
+            at = parents.get(at)
+        yield (frames[at] if at is not None else frame_id), root["backendNodeId"]

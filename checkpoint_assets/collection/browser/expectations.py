@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 from playwright.async_api import Page
 
 from checkpoint_assets.collection.browser.pattern_search import is_found
-from checkpoint_assets.collection.browser.targets import in_frames
+from checkpoint_assets.collection.browser.targets import Target, in_frames
 from checkpoint_assets.collection.steps import Expect
 
 _SHOWN = 200
@@ -17,8 +17,9 @@ _MOST = 20
 
 @dataclass(slots=True)
 class Observed:
-    """What was there when the expectation was last looked at."""
+    """What was there when the expectation was last looked at, and in which element."""
 
+    target: Target | None = None
     found: str | None = None
     looked: bool = False
     # Texts in which the pattern was looked for in vain.
@@ -57,6 +58,7 @@ async def holds(step: Expect, page: Page, base_url: str, observed: Observed) -> 
             seen = seen or visible
             if step.visible is not None or step.count is not None or not visible:
                 continue
+            observed.target = Target(scope, each, selector, counts[-1])
             if step.value is not None:
                 observed.found = await each.input_value(timeout=1000)
                 if observed.found == step.value:

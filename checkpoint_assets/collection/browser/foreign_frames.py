@@ -14,10 +14,13 @@ MOST = 100
 
 @dataclass(slots=True)
 class ForeignFrame:
-    """One of them: the world that reads it, and whether it was in sight when last seen."""
+    """One of them: the world that reads it, and whether it was in sight when last seen.
+
+    One out of sight gets no animation frames, and is read without.
+    """
 
     world: IsolatedWorld
-    visible: bool = True
+    visible: bool = False
 
 
 class ForeignFrames:

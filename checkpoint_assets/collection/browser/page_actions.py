@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 import time
@@ -21,7 +22,13 @@ from checkpoint_assets.collection.browser.expectations import (
     holds,
     same_url,
 )
-from checkpoint_assets.collection.browser.targets import Target, describe, find_target, in_frames
+from checkpoint_assets.collection.browser.targets import (
+    Target,
+    describe,
+    find_focus,
+    find_target,
+    in_frames,
+)
 from checkpoint_assets.collection.redaction import MASK, Redactor, redact_url
 from checkpoint_assets.collection.steps import (
     Act,
@@ -143,10 +150,10 @@ class PageActions:
         seconds = self._seconds(step)
         hidden_is_fine = isinstance(step, Upload | Select | Check | Uncheck | Scroll)
         target = await self._find(step, record, seconds, must_be_visible=not hidden_is_fine)
-        record.target = await describe(target)
+        record.describe(await describe(target))
         started = time.monotonic()
         act = self._action(step, target, record)
-        if record.target.get("private") and isinstance(step, Press | Select):
+        if record.is_private and isinstance(step, Press | Select):
             record.value = MASK
         try:
             await within(seconds, act(), f"{step.kind} on {target.selector!r}")
@@ -172,7 +179,7 @@ class PageActions:
         locator = target.locator
         match step:
             case Fill():
-                private = bool(record.target and record.target.get("private"))
+                private = record.is_private
                 value = self._secrets[step.secret] if step.secret else step.text or ""
                 record.secret = step.secret
                 record.value = MASK if step.secret or private else value
@@ -216,9 +223,11 @@ class PageActions:
                 raise AssertionError(f"no action for {step.kind}")
 
     async def _on_page(self, step: Press | Scroll, record: ActionRecord) -> None:
+        if isinstance(step, Press) and (target := await find_focus(self._page)):
+            record.describe(await describe(target))
         started = time.monotonic()
         if isinstance(step, Press):
-            record.value = step.key
+            record.value = MASK if record.is_private else step.key
             call = self._page.keyboard.press(step.key)
         else:
             record.value = {"x": step.x, "y": step.y}
@@ -246,7 +255,8 @@ class PageActions:
                 await self._until(self._is_gone, step, seconds, f"the target to be {step.state}")
             else:
                 visible = step.state == "visible"
-                await self._find(step, record, seconds, must_be_visible=visible)
+                target = await self._find(step, record, seconds, must_be_visible=visible)
+                record.describe(await describe(target))
         finally:
             record.milliseconds["act"] = _since(started)
 
@@ -254,18 +264,40 @@ class PageActions:
         seconds = self._seconds(step)
         started = time.monotonic()
         observed = Observed()
+        failure: CaptureTimeout | None = None
         record.value = step.expected
         try:
             await self._until(
                 lambda each: holds(each, self._page, self._base_url, observed), step, seconds, "it"
             )
         except CaptureTimeout as err:
-            raise ExpectationFailed(
-                f"expected {expected(step)}, found {observed.shown()}",
-                hint=f"it did not come true within {seconds:g} s",
-            ) from err
+            failure = err
         finally:
             record.milliseconds["act"] = _since(started)
+        hidden = await self._note_target(step, observed, record)
+        if failure is not None:
+            found = MASK if hidden else observed.shown()
+            raise ExpectationFailed(
+                f"expected {expected(step)}, found {found}",
+                hint=f"it did not come true within {seconds:g} s",
+            ) from failure
+
+    async def _note_target(self, step: Expect, observed: Observed, record: ActionRecord) -> bool:
+        """Write down what the expectation was about; whether that is nobody's business."""
+        if not step.selectors:
+            return False
+        with contextlib.suppress(DataCollectionError):
+            target = observed.target
+            if target is None:
+                target = await self._find(step, record, 0, must_be_visible=False)
+            record.selector, record.matches = target.selector, target.matches
+            record.describe(await describe(target))
+        hidden = record.is_private or bool(record.target and record.target.get("text") == MASK)
+        if hidden:
+            # The error quotes what was expected, too.
+            self._redactor.add(filter(None, (step.text, step.matches, step.value)))
+            record.value = MASK
+        return hidden
 
     async def _is_at(self, url: str) -> bool:
         return same_url(self._page.url, urljoin(self._base_url, url))

@@ -64,7 +64,6 @@ class PageWorlds:
         return dict(zip(worlds, readings, strict=True))
 
     async def _read(self, key: str, options: Mapping[str, Any]) -> Reading | None:
-        # A frame out of sight may get no animation frames.
         in_frame = key == MAIN or self._frames.known[key].visible
         try:
             return await self.all()[key].call("capture", options, in_frame)
@@ -116,10 +115,7 @@ class PageWorlds:
             read = [reading for reading in here if reading and not reading["truncated"]]
             if len(read) < len(here) or count <= sum(each["searchable"] for each in read):
                 continue
-            known = sum(each["counts"]["closed_roots"] for each in read)
-            found = await self._closed[cdp].reveal(worlds[keys[0]])
-            self._closed[cdp].found(more=found > known)
-            more |= found > known
+            more |= await self._closed[cdp].reveal(worlds[keys[0]])
         return more
 
     async def since(self, readings: Mapping[str, Reading | None]) -> tuple[int | None, bool]:

@@ -32,19 +32,24 @@ function cluesOf(element, hidden) {
     const line = (text || '').replace(/\\s+/g, ' ').trim();
     return line.length <= 100 ? line : '';
   };
+  const DEEP = 50; // how far up the way to an element begins at most
+  const twinsOf = (element, key) =>
+    [...(element.parentNode?.children || [])].filter((each) => each[key] === element[key]);
   const attribute = (name) => element.getAttribute(name) || '';
   function nameOf(text) {
     const root = element.getRootNode();
+    const open = (other) => other && !other.closest('[data-private]')
+      && !other.querySelector('[data-private]') ? other.textContent : '';
     const labelled = attribute('aria-labelledby').split(/\\s+/).filter(Boolean)
-      .map((id) => root.getElementById(id)?.textContent || '').join(' ');
-    const labels = [...(element.labels || [])].map((label) => label.innerText).join(' ');
+      .map((id) => open(root.getElementById(id))).join(' ');
+    const labels = [...(element.labels || [])].map(open).join(' ');
     const button = /^(button|submit|reset)$/.test(element.type) ? element.value : '';
     return [labelled, attribute('aria-label'), labels, attribute('alt'),
       /^(INPUT|SELECT|TEXTAREA)$/.test(element.tagName) ? button : text,
       attribute('title'), attribute('placeholder')].map(short).find(Boolean) || '';
   }
   const quoted = (text) => '"' + text.replace(/["\\\\]/g, '\\\\$&') + '"';
-  function css(element) {
+  function css(element, depth = 0) {
     const root = element.getRootNode();
     const only = (selector) => root.querySelectorAll(selector).length === 1;
     const tag = CSS.escape(element.localName);
@@ -56,32 +61,48 @@ function cluesOf(element, hidden) {
     }
     if (only(tag)) return tag;
     const parent = element.parentElement;
-    const twins = [...(element.parentNode?.children || [])].filter((each) => each.localName === element.localName);
+    const twins = twinsOf(element, 'localName');
     const own = twins.length < 2 ? tag : `${tag}:nth-of-type(${twins.indexOf(element) + 1})`;
-    return parent ? `${css(parent)} > ${own}` : own;
+    return parent && depth < DEEP ? `${css(parent, depth + 1)} > ${own}` : own;
   }
   function path(element) {
-    const root = element.getRootNode();
-    if (root.nodeType !== 9) return css(element.getRootNode().host || element) + ' >> ' + css(element);
-    return css(element);
+    const host = element.getRootNode().host;
+    return host ? `${path(host)} >> ${css(element)}` : css(element);
   }
-  function xpath(element) {
-    if (element.id && !/["']/.test(element.id)
-      && document.querySelectorAll('#' + CSS.escape(element.id)).length === 1) return `//*[@id="${element.id}"]`;
-    const twins = [...(element.parentNode?.children || [])].filter((each) => each.nodeName === element.nodeName);
-    const step = `*[name()="${element.nodeName.toLowerCase()}"]`;
-    const test = element.namespaceURI === 'http://www.w3.org/1999/xhtml' ? element.localName : step;
-    const own = `/${test}[${twins.indexOf(element) + 1}]`;
-    return element.parentElement ? xpath(element.parentElement) + own : own;
+  function xpath(element, depth = 0) {
+    const { id, nodeName, parentElement } = element;
+    if (id && !/["']/.test(id) && document.querySelectorAll('#' + CSS.escape(id)).length === 1) {
+      return `//*[@id="${id}"]`;
+    }
+    const html = element.namespaceURI === 'http://www.w3.org/1999/xhtml';
+    const test = html ? element.localName : `*[name()="${nodeName}"]`;
+    const own = `/${test}[${twinsOf(element, 'nodeName').indexOf(element) + 1}]`;
+    if (!parentElement) return own;
+    return depth < DEEP ? xpath(parentElement, depth + 1) + own : '/' + own;
+  }
+  function everyone(expression) {
+    const result = document.evaluate(expression, document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+    return Array.from({ length: result.snapshotLength }, (_, n) => result.snapshotItem(n));
   }
   const text = hidden ? '' : short(element.innerText);
+  const light = element.getRootNode() === document;
+  const inCss = path(element);
+  const inXpath = light ? xpath(element) : '';
+  // Selectors look into shadow roots: only where there are none is what we find here the answer.
+  const found = light && ![...document.querySelectorAll('*')].some((each) => each.shadowRoot)
+    ? [[...document.querySelectorAll(inCss)], everyone(inXpath)] : [];
+  const placed = (selector, elements) => {
+    const index = elements ? elements.indexOf(element) : -1;
+    return index < 0 ? null : elements.length === 1 ? selector : `${selector} >> nth=${index}`;
+  };
   return {
     role: attribute('role').trim().split(/\\s+/)[0] || ROLES[element.tagName] || '',
     name: hidden ? '' : nameOf(text),
     tag: element.localName,
     text,
-    css: path(element),
-    xpath: element.getRootNode().nodeType === 9 ? xpath(element) : '',
+    css: `css=${inCss}`,
+    xpath: light ? `xpath=${inXpath}` : '',
+    sure: { css: placed(`css=${inCss}`, found[0]), xpath: placed(`xpath=${inXpath}`, found[1]) },
   };
 }
 """
@@ -89,19 +110,21 @@ _PLACE = "(elements, [element]) => [elements.indexOf(element), elements.length]"
 
 
 async def ladder(
-    scope: Page | FrameLocator, element: ElementHandle, clues: Mapping[str, str]
+    scope: Page | FrameLocator, element: ElementHandle, clues: Mapping[str, Any]
 ) -> dict[str, str]:
     """Selectors for the element by ``role``, ``text``, ``css`` and ``xpath``.
 
     Each was tried and leads to this very element; a way on which it is not found is left out. In
     a frame they are to be used inside the frame; XPath does not lead into shadow roots.
     """
-    ways = _candidates(clues)
-    found = await asyncio.gather(*(_first(scope, element, each) for each in ways.values()))
-    return {way: selector for way, selector in zip(ways, found, strict=True) if selector}
+    sure: dict[str, str] = {way: selector for way, selector in clues["sure"].items() if selector}
+    unsure = {way: each for way, each in _candidates(clues).items() if way not in sure}
+    found = await asyncio.gather(*(_first(scope, element, each) for each in unsure.values()))
+    tried = {way: selector for way, selector in zip(unsure, found, strict=True) if selector}
+    return tried | sure
 
 
-def _candidates(clues: Mapping[str, str]) -> dict[str, list[str]]:
+def _candidates(clues: Mapping[str, Any]) -> dict[str, list[str]]:
     """What to try in each way, the best first."""
     role, text = clues["role"], _quoted(clues["text"])
     by_role: list[str] = []
@@ -111,8 +134,8 @@ def _candidates(clues: Mapping[str, str]) -> dict[str, list[str]]:
     return {
         "role": by_role,
         "text": [f"text={text}", f"{clues['tag']}:has-text({text})"] if clues["text"] else [],
-        "css": [f"css={clues['css']}"],
-        "xpath": [f"xpath={clues['xpath']}"] if clues["xpath"] else [],
+        "css": [clues["css"]],
+        "xpath": [clues["xpath"]] if clues["xpath"] else [],
     }
 
 

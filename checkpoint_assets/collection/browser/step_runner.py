@@ -161,6 +161,7 @@ class StepRunner:
         if refused := _out_of_bounds(at):
             error, log = refused, {}
             await self._leave()
+        record.hear(log)
         if error is not None:
             record.outcome = "failed"
             record.error = {"type": type(error).__name__, "message": error.message}
@@ -228,6 +229,8 @@ class StepRunner:
         action = redact.json(record.to_dict())
         if record.secret is not None:
             action["value"] = MASK
+        # So that the catalogue need not read the action's file.
+        page["action"] = {key: action[key] for key in ("kind", "selector") if key in action}
         return CapturedStep(
             step_id(record.ordinal, record.kind), timestamp, action, redact.json(page), artifacts
         )

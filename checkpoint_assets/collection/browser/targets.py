@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from playwright.async_api import FrameLocator, Locator, Page
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import ElementHandle, FrameLocator, Locator, Page
 
 from checkpoint_assets.collection.browser.deadline import translate
 from checkpoint_assets.collection.browser.selector_ladder import CLUES, ladder
@@ -27,8 +27,10 @@ _MOST = 20
 
 # Only reads. Text of private parts and values of fields stay in the page; of a private element's
 # attributes only those get out that say what it is.
-_DESCRIBE = f"""(element, [names, purposes]) => {{
-  {CLUES}""" """
+_DESCRIBE = (
+    f"""(element, [names, purposes]) => {{
+  {CLUES}"""
+    """
   let secret = false;
   for (let each = element; each; each = each.parentElement || each.getRootNode().host) {
     secret ||= each.matches('[data-private]');
@@ -42,15 +44,19 @@ _DESCRIBE = f"""(element, [names, purposes]) => {{
   for (const {name, value} of element.attributes) {
     if (kept.test(name) && value.length <= 500) attributes[name] = value;
   }
+  const boxOf = ({x, y, width, height}) => width || height ? {x, y, width, height} : null;
   const masked = secret || element.querySelector('[data-private]') !== null;
   return {
     tag: element.localName,
     attributes,
     text: masked ? '********' : (element.innerText || '').trim().slice(0, 200),
     private: hidden,
+    box: boxOf(element.getBoundingClientRect()),
+    framed: window !== window.parent,
     clues: cluesOf(element, hidden || masked),
   };
 }"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,18 @@ async def find_target(
         await asyncio.sleep(_PAUSE)
 
 
+async def find_focus(page: Page) -> Target | None:
+    """The element of the page that has the focus, if there is one; that of a frame is not told."""
+    locator = page.locator(":focus")
+    try:
+        async with asyncio.timeout(_LEAST):
+            if await locator.count() != 1:
+                return None
+    except (PlaywrightError, TimeoutError):
+        return None  # the key press itself will say what is wrong
+    return Target(page, locator, ":focus", 1)
+
+
 def in_frames(page: Page, frames: Sequence[str]) -> Page | FrameLocator:
     """The innermost of the nested iframes, or the page itself."""
     scope: Page | FrameLocator = page
@@ -150,27 +168,21 @@ async def describe(target: Target) -> dict[str, Any]:
     as private.
     """
     try:
-        element = await target.locator.element_handle(timeout=1000)
-        try:
-            return await _described(target, element)
-        finally:
-            await element.dispose()
+        async with asyncio.timeout(_LEAST):
+            element = await target.locator.element_handle(timeout=_LEAST * 1000)
+            described: dict[str, Any] = await element.evaluate(
+                _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES]
+            )
+            if described.pop("framed"):
+                # Of the page, not of the frame: the browser has to put the two together.
+                described["box"] = await element.bounding_box()
+                frame = await element.owner_frame()
+                described["frame"] = frame and {"url": frame.url, "name": frame.name}
+        clues = described.pop("clues")
+        described["alternatives"] = await ladder(target.scope, element, clues)
     except PlaywrightError as err:
         # The action itself will say what is wrong with its target.
         return {"error": err.message.splitlines()[0], "private": True}
     except TimeoutError:
         return {"error": "the page does not answer", "private": True}
-
-
-async def _described(target: Target, element: ElementHandle) -> dict[str, Any]:
-    async with asyncio.timeout(_LEAST):
-        described: dict[str, Any] = await element.evaluate(
-            _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES]
-        )
-        described["box"] = await element.bounding_box()
-        frame = await element.owner_frame()
-    if frame is not None and frame.parent_frame is not None:
-        described["frame"] = {"url": frame.url, "name": frame.name}
-    clues = described.pop("clues")
-    described["alternatives"] = await ladder(target.scope, element, clues)
     return described

@@ -167,6 +167,12 @@ async def test_what_the_element_was_is_written_down(tab: Tab):
         "text": "Go on",
         "private": False,
         "box": {"x": 10, "y": 20, "width": 30, "height": 40},
+        "alternatives": {
+            "role": 'role=link[name="Go on"s]',
+            "text": 'a:has-text("Go on")',
+            "css": "css=#a",
+            "xpath": 'xpath=//*[@id="a"]',
+        },
     }
 
 

@@ -57,12 +57,25 @@ const HTML = "http://www.w3.org/1999/xhtml";
 const SVG = "http://www.w3.org/2000/svg";
 const MATHML = "http://www.w3.org/1998/Math/MathML";
 const isHtml = (element) => namespaceURI(element) === HTML;
-const isFrame = (element) => isHtml(element) && ["iframe", "frame", "object"].includes(localName(element));
+const isFrame = (element) => isHtml(element) && ["iframe", "frame", "object", "embed"].includes(localName(element));
+
+// An <embed> has no property for it; its window is among those of the document around it.
+function documentInEmbed(embed) {
+  const outer = windowOf(ownerDocument(embed));
+  for (let index = 0; outer && index < outer.length; index++) {
+    try {
+      if (outer[index].frameElement === embed) return outer[index].document;
+    } catch (foreign) {
+      continue;
+    }
+  }
+  return null;
+}
 
 // The document inside a frame, if it may be read.
 function documentIn(frame) {
   try {
-    const inner = frame.contentDocument;
+    const inner = localName(frame) === "embed" ? documentInEmbed(frame) : frame.contentDocument;
     return inner && windowOf(inner) ? inner : null;
   } catch (foreign) {
     return null;

@@ -6,6 +6,7 @@ function makeElements(paper, states, pictures) {
     script: /^type$/,
     iframe: /^(src|loading|csp)$/,
     frame: /^src$/,
+    embed: /^(src|type)$/,
     video: /^autoplay$/,
     audio: /^autoplay$/,
     template: /^shadowroot/,

@@ -10,7 +10,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
     "i", "iframe", "img", "input", "kbd", "label", "link", "mark", "meta", "option", "p", "path", "s",
     "samp", "script", "small", "source", "span", "strong", "style", "sub", "sup", "svg", "td",
     "template", "th", "time", "title", "tr", "u", "use", "var", "wbr"]);
-  const SOURCE = { iframe: "srcdoc", frame: "src", object: "data" };
+  const SOURCE = { iframe: "srcdoc", frame: "src", object: "data", embed: "src" };
   const asked = new WeakSet(); // scopes whose elements were asked for their scroll offsets
 
   return function snapshot(options) {
@@ -84,6 +84,11 @@ function makeSnapshot(scopes, sheets, states, keys) {
           write("<!--");
           own(level.secret ? MASK : node.data.replace(/^(-?)>/, "$1&gt;").replace(/--(!?)>/g, "--$1&gt;")
             .replace(/-$/, "- "));
+          write("-->");
+          break;
+        case Node.PROCESSING_INSTRUCTION_NODE: // which HTML makes a comment of
+          write("<!--");
+          own(level.secret ? MASK : `?${node.target} ${node.data}?`.replace(/--(!?)>/g, "--$1&gt;"));
           write("-->");
           break;
         case Node.DOCUMENT_TYPE_NODE: {
@@ -251,7 +256,8 @@ function makeSnapshot(scopes, sheets, states, keys) {
     function frame(node, name, secret) {
       const inner = documentIn(node);
       const readable = inner !== null && documentElement(inner) !== null;
-      if (name === "object" && !(readable && isHtml(documentElement(inner)))) return false;
+      const plugin = name === "object" || name === "embed";
+      if (plugin && !(readable ? isHtml(documentElement(inner)) : keys.has(node))) return false;
       counts.frames += 1;
       searchable += nodesBelow(node);
       const key = keys.get(node);
@@ -274,7 +280,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
         counts.opaque_frames += 1;
         attribute("data-checkpoint-opaque", "");
       }
-      write(`></${name}>`);
+      write(VOID.has(name) ? ">" : `></${name}>`);
       return true;
     }
 

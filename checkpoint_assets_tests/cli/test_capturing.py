@@ -19,7 +19,7 @@ import dagster as dg
 import pytest
 from moto.server import ThreadedMotoServer
 
-from checkpoint_assets.cli import dagster_home
+from checkpoint_assets.cli.capturing import dagster_home
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets_tests.pages import HERMETIC

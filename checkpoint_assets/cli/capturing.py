@@ -1,8 +1,4 @@
-"""The command line: ``checkpoint``.
-
-Exit codes: 0 all is well; 1 a session is not complete, or a scenario cannot be used; 2 the call or
-a setting is wrong; 130 interrupted.
-"""
+"""Capturing: ``capture`` and ``dev``, both through Dagster."""
 
 from __future__ import annotations
 
@@ -18,15 +14,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from checkpoint_assets.cli.output import count, refusal
 from checkpoint_assets.collection.browser.chromium import find_chromium
 from checkpoint_assets.collection.scenario_file import load_scenarios
 from checkpoint_assets.config import Settings
-from checkpoint_assets.model.errors import (
-    BrowserUnavailable,
-    CheckpointError,
-    InvalidInput,
-    S3ConfigError,
-)
+from checkpoint_assets.model.errors import CheckpointError
 from checkpoint_assets.runtime.terminal import Terminal
 from checkpoint_assets.storage.storage_manager import StorageManager
 
@@ -38,12 +30,7 @@ DAGSTER_HOME = ".dagster"
 DEFINITIONS = "checkpoint_assets.definitions"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Capture browser sessions step by step and keep them as data assets."""
-
-
-@main.command()
+@click.command()
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--scenarios", type=click.Path(path_type=Path), help="Folder of scenario files.")
 def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
@@ -51,7 +38,7 @@ def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
     try:
         code = _capture(names, _settings(scenarios))
     except CheckpointError as err:
-        raise _refusal(err) from err
+        raise refusal(err) from err
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         code = 130
@@ -72,13 +59,13 @@ def _capture(names: tuple[str, ...], settings: Settings) -> int:
         storage = StorageManager(settings.storage_url)
         terminal.doing(f"connecting to {storage.url}")
         asyncio.run(_connect(storage))
-        terminal.say(f"capturing {_count(len(wanted), 'scenario')}; Ctrl-C stops in order")
+        terminal.say(f"capturing {count(len(wanted), 'scenario')}; Ctrl-C stops in order")
         terminal.doing("loading Dagster")
         runs, rows, interrupted = _run(wanted, settings, terminal)
         for line in capture_table(runs):
             terminal.say(line)
         if rows is not None:
-            terminal.say(f"catalogue: {_count(rows, 'step')} in {storage.url}")
+            terminal.say(f"catalogue: {count(rows, 'step')} in {storage.url}")
         terminal.say("next:")
         terminal.say("  make dev               the runs and assets in Dagster's UI")
         if (last := next((run.session_id for run in runs if run.session_id), None)) is not None:
@@ -138,14 +125,14 @@ def _run(
     return runs, catalogue.rows, interrupted
 
 
-@main.command()
+@click.command()
 @click.option("--port", default=3000, show_default=True, help="Port of the UI, on 127.0.0.1.")
 def dev(port: int) -> None:
     """Dagster's UI, schedules and sensors on 127.0.0.1, and the built-in sites."""
     try:
         folder = load_scenarios(Settings().scenarios)
     except CheckpointError as err:
-        raise _refusal(err) from err
+        raise refusal(err) from err
     if not _is_free(port):
         raise click.UsageError(f"port {port} of 127.0.0.1 is in use; name another with --port")
     import dagster as dg
@@ -161,7 +148,7 @@ def dev(port: int) -> None:
     with ExitStack() as stack:
         for name, site in BUILT_IN.items():
             click.echo(f"site {name:10} {stack.enter_context(site()).url}")
-        partitions = _count(len(folder.scenarios), "scenario")
+        partitions = count(len(folder.scenarios), "scenario")
         click.echo(f"partitions of the capture assets: {partitions}")
         click.echo(f"Dagster starts on http://127.0.0.1:{port} (Ctrl-C ends it)")
         code = _dagster_dev(port)
@@ -209,24 +196,10 @@ def capture_table(runs: list[CaptureRun]) -> list[str]:
     complete = sum(run.state == "complete" for run in runs)
     total = (
         f"{complete} of {len(runs)} sessions complete, "
-        f"{_count(sum(run.steps for run in runs), 'step')}, "
+        f"{count(sum(run.steps for run in runs), 'step')}, "
         f"{sum(run.bytes for run in runs) / 1e6:.1f} MB"
     )
     return ["", head, *rows, "", total]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-class _Mendable(click.ClickException):
-    exit_code = 2
-
-
-def _refusal(error: CheckpointError) -> click.ClickException:
-    """The error in a sentence. What the caller or a setting has to mend is exit code 2."""
-    mendable = isinstance(error, InvalidInput | BrowserUnavailable | S3ConfigError)
-    return _Mendable(str(error)) if mendable else click.ClickException(str(error))
 
 
 def _settings(scenarios: Path | None) -> Settings:

@@ -1,0 +1,153 @@
+"""How long things are kept: ``pin``, ``unpin``, ``expire``, ``delete``, ``restore``, ``sweep``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import click
+
+from checkpoint_assets.cli.output import (
+    count,
+    json_option,
+    opened,
+    print_json,
+    say,
+    store_option,
+)
+from checkpoint_assets.collection.durations import parse_duration
+from checkpoint_assets.model.clock import isoformat, to_utc
+
+
+@click.command()
+@click.argument("session")
+@click.option("--reason", required=True, help="Why it is held; kept with the pin.")
+@store_option
+def pin(session: str, reason: str, store: str | None) -> None:
+    """Hold SESSION: nothing removes it, or a step of it, until it is unpinned."""
+    with opened(store) as manager:
+        manager.pin(session, reason)
+        say(f"{session} is pinned: {reason}")
+
+
+@click.command()
+@click.argument("session")
+@click.option("--reason", default="", help="Why it is let go; logged.")
+@store_option
+def unpin(session: str, reason: str, store: str | None) -> None:
+    """Let SESSION go."""
+    with opened(store) as manager:
+        manager.unpin(session, reason)
+        say(f"{session} is not pinned")
+
+
+@click.command()
+@click.argument("session", required=False)
+@click.argument("step", required=False)
+@click.option("--in", "ttl", metavar="30d", help="After so long: a number and s, min, h, d or w.")
+@click.option("--at", type=click.DateTime(), help="At this time, local if it names no zone.")
+@click.option("--never", is_flag=True, help="Not at all any more.")
+@click.option("--due", is_flag=True, help="Delete now what has expired, in the whole store.")
+@click.option("--dry-run", is_flag=True, help="With --due: only say what would be deleted.")
+@store_option
+@json_option
+def expire(
+    session: str | None,
+    step: str | None,
+    ttl: str | None,
+    at: datetime | None,
+    never: bool,
+    due: bool,
+    dry_run: bool,
+    store: str | None,
+    as_json: bool,
+) -> None:
+    """Say when SESSION, or its STEP, expires; or delete what is --due."""
+    if sum([ttl is not None, at is not None, never, due]) != 1 or due != (session is None):
+        raise click.UsageError("give SESSION with one of --in, --at, --never; or --due alone")
+    with opened(store) as manager:
+        if session is None:
+            report = manager.apply_expirations(dry_run=dry_run)
+            expired = [_named(one.session_id, one.step_id) for one in report.expired]
+            held = [_named(one.session_id, one.step_id) for one in report.pinned]
+            failed = {name: str(error) for name, error in report.failed.items()}
+            _print_report({"expired": expired, "pinned": held}, failed, dry_run, as_json)
+        elif never:
+            manager.clear_expiration(session, step)
+            say(f"{_named(session, step)} does not expire")
+        else:
+            moment = manager.set_expiration(
+                session,
+                step,
+                expires_at=at and to_utc(at),
+                ttl=None if ttl is None else parse_duration(ttl),
+            )
+            say(f"{_named(session, step)} expires at {isoformat(moment)}")
+
+
+@click.command()
+@click.argument("session")
+@click.argument("step", required=False)
+@click.option("--permanent", is_flag=True, help="At once and with all versions; not restorable.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@store_option
+def delete(session: str, step: str | None, permanent: bool, yes: bool, store: str | None) -> None:
+    """Delete SESSION, or its STEP; `restore` brings it back for a while."""
+    what = _named(session, step)
+    if permanent and not yes:
+        click.confirm(f"delete {what} for good?", abort=True)
+    with opened(store) as manager:
+        if step is None:
+            manager.delete_session(session, permanent=permanent)
+        else:
+            manager.delete_step(session, step, permanent=permanent)
+        back = "" if permanent else f"; `checkpoint restore {what.replace('/', ' ')}` undoes it"
+        say(f"{what} is deleted{back}")
+
+
+@click.command()
+@click.argument("session")
+@click.argument("step", required=False)
+@store_option
+def restore(session: str, step: str | None, store: str | None) -> None:
+    """Bring back SESSION, or its STEP, that was deleted and not yet swept."""
+    with opened(store) as manager:
+        if step is None:
+            manager.restore_session(session)
+        else:
+            manager.restore_step(session, step)
+        say(f"{_named(session, step)} is back")
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@store_option
+@json_option
+def sweep(dry_run: bool, store: str | None, as_json: bool) -> None:
+    """Remove for good what was deleted longer ago than its grace period, and leftovers."""
+    with opened(store) as manager:
+        report = manager.sweep(dry_run=dry_run)
+        failed = {name: str(error) for name, error in report.failed.items()}
+        lists = {"swept": report.swept, "waiting": report.waiting, "pinned": report.pinned}
+        _print_report(lists, failed, dry_run, as_json)
+
+
+def _named(session: str, step: str | None) -> str:
+    return session if step is None else f"{session}/{step}"
+
+
+def _print_report(
+    lists: Mapping[str, list[str]], failed: Mapping[str, str], dry_run: bool, as_json: bool
+) -> None:
+    if as_json:
+        print_json({**lists, "failed": failed, "dry_run": dry_run})
+    else:
+        for state, names in lists.items():
+            for name in names:
+                say(f"{state:8} {name}")
+        for name, error in failed.items():
+            say(f"failed   {name}: {error}")
+        done = ", ".join(f"{len(names)} {state}" for state, names in lists.items())
+        say(f"{'dry run: ' if dry_run else ''}{done}, {count(len(failed), 'failure')}")
+    if failed:
+        raise SystemExit(1)

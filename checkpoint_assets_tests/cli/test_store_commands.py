@@ -1,0 +1,230 @@
+"""The commands over a store: what they print, change and return."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from checkpoint_assets.cli import main
+from checkpoint_assets.model.enums import SessionState
+from checkpoint_assets.storage.blocking import SyncStorageManager
+
+HOSTILE = "red\x1b[31m\n\u202e"
+
+
+class Shell:
+    """Runs commands over a store in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = (folder / "store").as_uri()
+
+    def run(self, *words: str, code: int = 0, store: bool = True) -> Result:
+        place = ["--store", self.url] if store else []
+        result = CliRunner().invoke(main, [*words, *place])
+        assert result.exit_code == code, result.output
+        return result
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.run(*words, "--json", code=code).stdout)
+
+    def lines(self, *words: str) -> list[Any]:
+        return [json.loads(line) for line in self.run(*words, "--json").stdout.splitlines()]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    made = Shell(tmp_path)
+    with SyncStorageManager(made.url) as manager:
+        for session in ("s1", "s2"):
+            for step in ("0001-goto", "0002-click"):
+                page = {"url": f"https://a.example/{step}", "title": HOSTILE}
+                manager.store_step_data(
+                    session, step, html_content=f"<p>{step}", action_data={"kind": "goto"},
+                    metadata=page,
+                )  # fmt: skip
+        manager.close_session("s1", SessionState.COMPLETE, manifest={"scenario": "shop"})
+    return made
+
+
+def test_sessions_are_listed_with_their_states(shell: Shell) -> None:
+    rows = shell.lines("ls")
+    assert [(row["session"], row["state"]) for row in rows] == [
+        ("s1", "complete"),
+        ("s2", "incomplete"),
+    ]
+    assert rows[0]["scenario"] == "shop"
+    assert [row["session"] for row in shell.lines("ls", "--scenario", "shop")] == ["s1"]
+    assert [row["session"] for row in shell.lines("ls", "--state", "incomplete")] == ["s2"]
+    table = shell.run("ls", "--limit", "1").stdout
+    assert "s1" in table
+    assert "more: --after s1" in table
+    assert [row["session"] for row in shell.lines("ls", "--after", "s1")] == ["s2"]
+
+
+def test_captured_text_commands_no_terminal(shell: Shell) -> None:
+    table = shell.run("ls", "s1").stdout
+    assert "0001-goto" in table
+    assert "\x1b" not in table
+    assert "\u202e" not in table
+    assert r"red\x1b[31m\n" in table
+
+
+def test_an_empty_store_and_an_absent_session_are_said(tmp_path: Path, shell: Shell) -> None:
+    assert "nothing of that kind" in Shell(tmp_path / "other").run("ls").output
+    for words in (("ls", "nobody"), ("show", "nobody")):
+        assert "there is no session 'nobody'" in shell.run(*words, code=1).output
+
+
+def test_a_session_and_a_step_are_shown(shell: Shell) -> None:
+    shown = json.loads(shell.run("show", "s1").stdout)
+    assert (shown["state"], shown["steps"]) == ("complete", ["0001-goto", "0002-click"])
+    assert (shown["pinned"], shown["expires_at"]) == (None, None)
+    assert json.loads(shell.run("show", "s2").stdout)["state"] == "incomplete"
+    record = json.loads(shell.run("show", "s1", "0001-goto").stdout)
+    assert record["artifacts"]["html"]["media_type"].startswith("text/")
+
+
+def test_an_artifact_is_written_as_it_was_stored(shell: Shell, tmp_path: Path) -> None:
+    assert shell.run("get", "s1", "0001-goto", "html").stdout_bytes == b"<p>0001-goto"
+    target = tmp_path / "page.html"
+    shell.run("get", "s1", "0001-goto", "html", "-o", str(target))
+    assert target.read_bytes() == b"<p>0001-goto"
+    said = shell.run("get", "s1", "0001-goto", "screenshot", code=1).output
+    assert "stored without screenshot" in said
+
+
+def test_a_pinned_session_is_not_deleted(shell: Shell) -> None:
+    shell.run("pin", "s1", "--reason", "case 7")
+    assert json.loads(shell.run("show", "s1").stdout)["pinned"]["reason"] == "case 7"
+    assert "pinned" in shell.run("delete", "s1", code=1).output
+    shell.run("unpin", "s1")
+    shell.run("delete", "s1")
+    assert [row["session"] for row in shell.lines("ls")] == ["s2"]
+
+
+def test_what_was_deleted_comes_back(shell: Shell) -> None:
+    assert "`checkpoint restore s1` undoes it" in shell.run("delete", "s1").output
+    shell.run("restore", "s1")
+    assert len(shell.lines("ls", "s1")) == 2
+    shell.run("delete", "s1", "0001-goto")
+    shell.run("restore", "s1", "0001-goto")
+    assert len(shell.lines("ls", "s1")) == 2
+
+
+def test_deleting_for_good_asks(shell: Shell) -> None:
+    refused = CliRunner().invoke(main, ["delete", "s1", "--permanent", "--store", shell.url], "n\n")
+    assert refused.exit_code == 1
+    assert len(shell.lines("ls")) == 2
+    shell.run("delete", "s1", "--permanent", "--yes")
+    assert "s1" in shell.run("restore", "s1", code=1).output
+
+
+def test_what_has_expired_goes_when_it_is_due(shell: Shell) -> None:
+    shell.run("expire", "s1", "--in", "30d")
+    assert json.loads(shell.run("show", "s1").stdout)["expires_at"]
+    shell.run("expire", "s1", "--never")
+    shell.run("expire", "s2", "--at", "2020-01-31 09:30:00")
+    assert shell.json("expire", "--due", "--dry-run")["expired"] == ["s2"]
+    assert len(shell.lines("ls")) == 2
+    assert "1 expired" in shell.run("expire", "--due").output
+    assert [row["session"] for row in shell.lines("ls")] == ["s1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("expire", "s1"),
+        ("expire", "--in", "3d"),
+        ("expire", "s1", "--due"),
+        ("expire", "s1", "--in", "3d", "--never"),
+        ("expire", "s1", "--in", "soon"),
+        ("get", "s1", "0001-goto", "htm"),
+        ("ls", "--state", "done"),
+        ("verify", "--read", "many"),
+        ("ls", "../etc"),
+    ],
+)
+def test_a_wrong_call_is_exit_code_2(shell: Shell, words: tuple[str, ...]) -> None:
+    assert shell.run(*words, code=2).output
+
+
+def test_the_store_is_verified(shell: Shell) -> None:
+    report = shell.json("verify", "--read", "100%")
+    assert (report["ok"], report["steps"], report["findings"]) == (True, 4, [])
+    page = Path(shell.url.removeprefix("file://")) / "s1" / "0001-goto.html"
+    page.chmod(0o600)
+    page.write_bytes(b"<q>0001-goto")
+    said = shell.run("verify", "s1", "--read", "100%", code=1).output
+    assert "corrupt" in said
+    assert "s1/0001-goto.html" in said
+
+
+def test_sweep_and_drain_say_that_there_is_nothing(shell: Shell) -> None:
+    assert shell.json("sweep", "--dry-run")["swept"] == []
+    assert "0 steps and 0 manifests drained" in shell.run("drain").output
+
+
+def test_a_swept_session_does_not_come_back(shell: Shell) -> None:
+    with SyncStorageManager(shell.url, grace=timedelta()) as manager:
+        manager.delete_session("s1")
+    assert shell.json("sweep")["swept"] == ["s1"]
+    assert "s1" in shell.run("restore", "s1", code=1).output
+
+
+def test_scenarios_are_checked_without_a_browser(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text("name: good\nstart_url: https://a.example/\nsteps:\n  - goto: /\n")
+    bad.write_text("name: bad\nstart_url: https://a.example/\nsteps:\n  - clck: '#a'\n")
+    runner = CliRunner()
+    assert runner.invoke(main, ["scenario", "check", str(good)]).exit_code == 0
+    result = runner.invoke(main, ["scenario", "check", str(good), str(bad)])
+    assert result.exit_code == 2
+    assert "bad.yaml:4" in result.output
+    told = json.loads(runner.invoke(main, ["scenario", "check", str(bad), "--json"]).stdout)
+    assert told["problems"][0]["line"] == 4
+
+
+def test_settings_say_where_they_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "checkpoint.toml"
+    file.write_text("queued_steps = 7\nencode_threads = 3\n[timeouts]\nsettle = 1.5\n")
+    monkeypatch.setenv("CHECKPOINT_CONFIG", str(file))
+    monkeypatch.setenv("CHECKPOINT_ENCODE_THREADS", "5")
+    monkeypatch.setenv("CHECKPOINT_TIMEOUTS__ACTION", "4")
+    monkeypatch.setenv("CHECKPOINT_SECRET_SHOP", "hush-hush")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
+    monkeypatch.setenv("SM_S3_ENDPOINT_URL", "http://ann:hush-hush@127.0.0.1:9000")
+    result = CliRunner().invoke(main, ["config", "--json"])
+    assert result.exit_code == 0
+    rows = {row["name"]: (row["value"], row["origin"]) for row in json.loads(result.stdout)}
+    assert rows["queued_steps"] == ("7", str(file))
+    assert rows["encode_threads"] == ("5", "CHECKPOINT_ENCODE_THREADS")
+    assert rows["timeouts.settle"] == ("1.5", str(file))
+    assert rows["timeouts.action"] == ("4.0", "CHECKPOINT_TIMEOUTS__ACTION")
+    assert rows["headless"] == ("True", "default")
+    assert rows["SM_S3_ENDPOINT_URL"][0] == "http://***@127.0.0.1:9000"
+    assert "hush" not in result.output
+
+
+def test_doctor_names_a_fix_for_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(tmp_path)
+    found = {finding["what"]: finding for finding in shell.json("doctor")}
+    assert found["create-only"]["ok"]
+    assert found["Chromium"]["ok"]
+    monkeypatch.setenv("CHECKPOINT_CHROMIUM", "/no/such/chromium")
+    found = {finding["what"]: finding for finding in shell.json("doctor", code=1)}
+    assert not found["Chromium"]["ok"]
+    assert "full path" in found["Chromium"]["fix"]
+
+
+def test_every_command_has_a_help_that_says_what_it_does() -> None:
+    for name in main.commands:
+        result = CliRunner().invoke(main, [name, "--help"])
+        assert result.exit_code == 0
+        assert len(result.output.splitlines()) > 4
