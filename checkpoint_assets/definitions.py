@@ -16,6 +16,8 @@ from checkpoint_assets.defs.capture import capture
 from checkpoint_assets.defs.catalogue import session_catalog, step_catalog
 from checkpoint_assets.defs.io_manager import CheckpointIOManager
 from checkpoint_assets.defs.jobs import capture_job
+from checkpoint_assets.defs.processing import step_features, step_text
+from checkpoint_assets.defs.report import session_report
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
 from checkpoint_assets.storage.location import DEFAULT_S3_REGION
 from checkpoint_assets.testing.sites import open_site
@@ -44,7 +46,7 @@ def build_definitions(
         "io_manager": io_manager,
     }
     return dg.Definitions(
-        assets=[capture, step_catalog, session_catalog],
+        assets=[capture, step_text, step_features, step_catalog, session_catalog, session_report],
         jobs=[capture_job],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor,

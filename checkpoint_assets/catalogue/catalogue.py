@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from checkpoint_assets.catalogue.columns import SESSIONS, STEPS, to_frame
 from checkpoint_assets.catalogue.compaction import GRACE, CompactionReport, Compactor
+from checkpoint_assets.catalogue.data_files import MOST_ROWS
 from checkpoint_assets.catalogue.fragments import (
     gone_entry,
     mark_entries,
@@ -70,16 +71,22 @@ class Catalogue:
     was appended before, compacted or not. It can be made anew from the store at any time: the
     store is the truth, the catalogue only tells what is in it.
 
-    ``grace`` is how long files that a newer state does not need stay for readers.
+    ``grace`` is how long files that a newer state does not need stay for readers, ``file_rows``
+    about how many rows a file has.
     """
 
     def __init__(
-        self, storage: StorageManager, *, clock: Clock = system_clock, grace: timedelta = GRACE
+        self,
+        storage: StorageManager,
+        *,
+        clock: Clock = system_clock,
+        grace: timedelta = GRACE,
+        file_rows: int = MOST_ROWS,
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._ids = SessionIds(clock)
-        self._compactor = Compactor(storage, self._ids, clock, grace)
+        self._compactor = Compactor(storage, self._ids, clock, grace=grace, file_rows=file_rows)
         self._lock = threading.Lock()
         self._last: datetime | None = None
         self._skew = timedelta()

@@ -53,21 +53,23 @@ class CompactionReport:
     removed: int
 
 
-def _joins(file: DataFile, held: pa.Table) -> bool:
-    """Whether a small file is taken along with its neighbour, which is written anew."""
-    return len(held) > 0 and len(held) + file.rows <= MOST_ROWS / 2
-
-
 class Compactor:
     """Folds what a view shows into files, and publishes them."""
 
     def __init__(
-        self, storage: StorageManager, ids: SessionIds, clock: Clock, grace: timedelta = GRACE
+        self,
+        storage: StorageManager,
+        ids: SessionIds,
+        clock: Clock,
+        *,
+        grace: timedelta = GRACE,
+        file_rows: int = MOST_ROWS,
     ) -> None:
         self._storage = storage
         self._ids = ids
         self._clock = clock
         self._grace = grace
+        self._file_rows = file_rows
 
     async def run(
         self, look: Callable[[StorageManager], Awaitable[View]] = open_view
@@ -135,13 +137,16 @@ class Compactor:
         async def flush() -> None:
             nonlocal held
             files.extend(
-                [await write_file(self._storage, table, next(names), part) for part in split(held)]
+                [
+                    await write_file(self._storage, table, next(names), part)
+                    for part in split(held, self._file_rows)
+                ]
             )
             held = SCHEMAS[table].empty_table()
 
         for low, high, file in spans(view.head.files[table]):
             delta = view.delta.within(low, high)
-            if file is not None and not delta.touched and not _joins(file, held):
+            if file is not None and not delta.touched and not self._joins(file, held):
                 await flush()
                 files.append(file)
                 continue
@@ -150,10 +155,14 @@ class Compactor:
                 base = await read_file(self._storage, table, file)
             new = delta.steps if table == "steps" else delta.sessions
             held = pa.concat_tables([held, await asyncio.to_thread(apply, delta, base, new)])
-            if len(held) > MOST_ROWS:
+            if len(held) > self._file_rows:
                 await flush()
         await flush()
         return tuple(files)
+
+    def _joins(self, file: DataFile, held: pa.Table) -> bool:
+        """Whether a small file is taken along with its neighbour, which is written anew."""
+        return len(held) > 0 and len(held) + file.rows <= self._file_rows / 2
 
     async def _gone(self, view: View, now: datetime, names: Iterator[str]) -> tuple[DataFile, ...]:
         """What is remembered of sessions that are gone."""
@@ -173,7 +182,10 @@ class Compactor:
         ]
         table = in_order(pa.Table.from_pylist(rows, schema=GONE))
         return tuple(
-            [await write_file(self._storage, "gone", next(names), part) for part in split(table)]
+            [
+                await write_file(self._storage, "gone", next(names), part)
+                for part in split(table, self._file_rows)
+            ]
         )
 
     @staticmethod

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from checkpoint_assets.catalogue.columns import GONE, STEPS, STORED_SESSIONS, texts
 from checkpoint_assets.catalogue.head import DataFile
-from checkpoint_assets.catalogue.parquet import PARQUET, REBUILD_HINT, encode, parse
+from checkpoint_assets.catalogue.parquet import LARGE, PARQUET, REBUILD_HINT, encode, parse
 from checkpoint_assets.model.clock import isoformat
 from checkpoint_assets.model.errors import IntegrityError
 from checkpoint_assets.storage.hashing import digest
@@ -23,11 +23,13 @@ SCHEMAS = {"steps": STEPS, "sessions": STORED_SESSIONS, "gone": GONE}
 TIMES = {"steps": "committed_at", "sessions": "started_at", "gone": "recorded_at"}
 # About 10 MB a file: little to rewrite for one session, and few files for many.
 MOST_ROWS = 100_000
+# To encode so many rows takes longer than handing them to a thread.
+_MANY = 5_000
 
 
 async def write_file(storage: StorageManager, table: str, name: str, rows: pa.Table) -> DataFile:
     """A new file with these rows, which are sorted."""
-    data = await asyncio.to_thread(encode, rows)
+    data = encode(rows) if len(rows) < _MANY else await asyncio.to_thread(encode, rows)
     key = catalog_key(table, name)
     await storage.write_object(key, data, media_type=PARQUET)
     times = [time for time in rows[TIMES[table]].to_pylist() if time is not None]
@@ -54,7 +56,10 @@ async def read_file(
     stored = await storage.read_object(file.key)
     if (stored.digest or await digest(stored.data)) != file.sha256:
         raise IntegrityError(f"{file.key} is not what was written", key=file.key, hint=REBUILD_HINT)
-    return await asyncio.to_thread(parse, stored.data, file.key, SCHEMAS[table], columns, where)
+    schema = SCHEMAS[table]
+    if len(stored.data) < LARGE:
+        return parse(stored.data, file.key, schema, columns, where)
+    return await asyncio.to_thread(parse, stored.data, file.key, schema, columns, where)
 
 
 def split(rows: pa.Table, most: int) -> Iterator[pa.Table]:

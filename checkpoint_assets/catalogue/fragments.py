@@ -12,7 +12,6 @@ fragments are read does not matter, and one that is read twice does no harm.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -76,7 +75,7 @@ async def write_fragment(
 
     A name that is taken gets an addition: what a run appends twice is there twice.
     """
-    data = await asyncio.to_thread(lambda: encode(to_table(entries, FRAGMENT)))
+    data = encode(to_table(entries, FRAGMENT))
     key = fragment_key(isoformat(at)[:10], name)
     try:
         await storage.write_object(key, data, media_type=PARQUET)

@@ -13,6 +13,8 @@ from checkpoint_assets.model.errors import IntegrityError
 
 PARQUET = "application/vnd.apache.parquet"
 REBUILD_HINT = "rebuild the catalogue"
+# To read or write so many bytes takes longer than handing them to a thread.
+LARGE = 1 << 20
 # One session's rows are found by reading one group.
 _GROUP = 10_000
 
@@ -33,16 +35,22 @@ def parse(
 ) -> pa.Table:
     """The rows in a Parquet file, in exactly these columns. Raises ``IntegrityError``.
 
-    Groups of rows of which ``where`` can hold for none are not read. A file of an earlier version
-    may lack columns, and one of a later version have more.
+    In a large file groups of rows of which ``where`` can hold for none are not read. It is about
+    columns that are read. A file of an earlier version may lack columns, and one of a later
+    version have more.
     """
     wanted = schema.names if columns is None else list(columns)
     try:
         source = pa.BufferReader(data)
-        present = set(pq.read_schema(source).names)
-        table = pq.read_table(
-            source, columns=[name for name in wanted if name in present], filters=where
-        )
+        file = pq.ParquetFile(source)
+        present = set(file.schema_arrow.names)
+        names = [name for name in wanted if name in present]
+        if where is None or len(data) < LARGE:
+            # No threads, and no scanner to set up: a fragment is read in less than that takes.
+            table = file.read(columns=names, use_threads=len(data) >= LARGE)
+            table = table if where is None else table.filter(where)
+        else:
+            table = pq.read_table(source, columns=names, filters=where)
         missing = [schema.field(name) for name in wanted if name not in present]
         for field in missing:
             table = table.append_column(field, pa.nulls(len(table), field.type))

@@ -113,12 +113,15 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, float) else _integer(value)
+    integer = _integer(value)
+    return value if isinstance(value, float) else None if integer is None else float(integer)
 
 
 def _integer(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
     # 64 bits are what a column takes.
-    return value if isinstance(value, int) and -(1 << 63) <= value < 1 << 63 else None
+    return value if -(1 << 63) <= value < 1 << 63 else None
 
 
 def _redactions(value: object) -> int | None:

@@ -186,7 +186,9 @@ async def read_parts(
         if file is not None and (query.may_be_in(file) or delta.marks):
             base = await read_file(storage, table, file, names, _widened(where, delta.marks))
         new = delta.steps if table == "steps" else delta.sessions
-        rows = await asyncio.to_thread(apply, delta, base, new.select(names))
+        rows = base
+        if delta.touched:
+            rows = await asyncio.to_thread(apply, delta, base, new.select(names))
         if where is not None:
             rows = rows.filter(where)
         yield rows.select(shown)

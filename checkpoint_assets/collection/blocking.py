@@ -55,9 +55,7 @@ class SyncDataCollector:
         events: IEventEmitter | None = None,
     ) -> None:
         storage = (
-            storage_config
-            if isinstance(storage_config, IStorageManager)
-            else open_storage(storage_config)
+            open_storage(storage_config) if isinstance(storage_config, dict) else storage_config
         )
         self._portal = browsers.portal if browsers else Portal("checkpoint-collector")
         self._owns_portal = browsers is None

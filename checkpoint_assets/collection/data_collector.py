@@ -60,9 +60,7 @@ class DataCollector:
     ) -> None:
         self._settings = settings or Settings()
         self._storage: IStorageManager = (
-            storage_config
-            if isinstance(storage_config, IStorageManager)
-            else open_storage(storage_config)
+            open_storage(storage_config) if isinstance(storage_config, dict) else storage_config
         )
         self._open_site = open_site
         self._events = events or EventEmitter()

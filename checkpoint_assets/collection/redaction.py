@@ -127,10 +127,10 @@ def _forms(secret: str) -> set[str]:
 
 def _in_page(text: str) -> set[str]:
     """The text as ``browser/page_world`` writes it: as text and attribute, in frames of frames."""
-    as_text = html.escape(text, quote=False).replace("\u00a0", "&nbsp;")
-    forms = {text, as_text}
+    forms = {text, html.escape(text, quote=False).replace("\u00a0", "&nbsp;")}
     for _ in range(1 + _FRAMES_DEEP):
-        forms |= {form.replace("\u00a0", "&nbsp;") for form in map(_attribute, forms)}
+        forms |= {_attribute(form).replace("\u00a0", "&nbsp;") for form in forms}
+        forms |= {quote(form, safe="!'()*-._~", errors="replace") for form in forms}
     return forms
 
 

@@ -24,7 +24,7 @@ _SOME_SESSION = SessionId("session")
 _INTEGERS = range(-(1 << 63), 1 << 63)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class CapturedStep:
     """One stored step, and the one before it; what was not stored of it is ``None``.
 

@@ -20,7 +20,6 @@ HTML_FORMAT = "text/html"
 METADATA_FORMAT = "checkpoint/page"
 LONGEST_TEXT = 1000
 _MOST_OPEN_GRAPH = 50
-_MOST_PROBLEMS = 20
 _LONGEST_JSON = 100_000
 # BCP 47, without the registry: a language, then subtags.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -44,13 +43,13 @@ class PageMetadataParser:
 
     def parse(self, data: CollectedData) -> ParsedMetadata:
         if data.data_format not in self.get_supported_formats():
-            return _parsed(data, {}, [f"{data.data_format!r} is no format that is read here"])
+            return self._unread(data, f"{data.data_format[:40]!r} is no format that is read here")
         page = data.metadata.get("page")
         url = page.get("url") if isinstance(page, dict) else data.metadata.get("url")
         try:
             document = parse_html(data.raw_data.decode(errors="replace"))
         except ProcessingError as err:
-            return _parsed(data, {}, [err.message])
+            return self._unread(data, err.message)
         return _parsed(data, *self.read(document, url))
 
     def read(self, document: Node, url: object = None) -> tuple[dict[str, Any], list[str]]:
@@ -62,13 +61,16 @@ class PageMetadataParser:
         for node in document.walk(lambda node: node is document or _belongs(node)):
             reader.take(node)
         problems = dict.fromkeys([*reader.problems, *self._check(reader.fields)])
-        return reader.fields, [*problems][:_MOST_PROBLEMS]
+        return reader.fields, [*problems]
 
     def validate(self, metadata: ParsedMetadata) -> Sequence[str]:
-        return self._check(metadata.fields)
+        return [*dict.fromkeys([*metadata.problems, *self._check(metadata.fields)])]
 
     def get_supported_formats(self) -> Sequence[str]:
         return (STEP_FORMAT, HTML_FORMAT)
+
+    def _unread(self, data: CollectedData, reason: str) -> ParsedMetadata:
+        return _parsed(data, {}, [reason, *self._check({})])
 
     def _check(self, fields: Mapping[str, Any]) -> list[str]:
         problems = [] if fields.get("title") else ["there is no title"]

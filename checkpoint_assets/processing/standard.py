@@ -5,8 +5,8 @@ from __future__ import annotations
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IProcessor
 from checkpoint_assets.model.enums import ErrorPolicy
-from checkpoint_assets.model.errors import InvalidConfiguration, InvalidInput
-from checkpoint_assets.processing.configured import load_processors
+from checkpoint_assets.model.errors import InvalidInput
+from checkpoint_assets.processing.configured import load_processors, unusable
 from checkpoint_assets.processing.dom_difference import DomDifference
 from checkpoint_assets.processing.dom_statistics import DomStatistics
 from checkpoint_assets.processing.outline import AccessibilityOutline
@@ -21,7 +21,7 @@ from checkpoint_assets.processing.visual_difference import VisualDifference
 
 STEP_FEATURES = "step_features"
 STEP_TEXT = ReadableText.name
-_STANDARD: tuple[type[StepProcessor], ...] = (
+STANDARD_PROCESSORS: tuple[type[StepProcessor], ...] = (
     PageMetadata,
     ReadableText,
     DomStatistics,
@@ -33,7 +33,7 @@ _STANDARD: tuple[type[StepProcessor], ...] = (
 )
 # Column of the features -> pandas type, in the order of the table.
 STANDARD_COLUMNS = {
-    name: kind for processor in _STANDARD for name, kind in processor.columns.items()
+    name: kind for processor in STANDARD_PROCESSORS for name, kind in processor.columns.items()
 }
 
 
@@ -45,16 +45,14 @@ def default_processing(settings: Settings | None = None) -> ProcessingManager:
     """
     manager = ProcessingManager()
     pipeline = Pipeline(STEP_FEATURES, mode="merge", on_error=ErrorPolicy.SKIP)
-    for processor in [made() for made in _STANDARD]:
+    for processor in [made() for made in STANDARD_PROCESSORS]:
         _add(manager, pipeline, processor)
     entries = settings.processors if settings else ()
     for entry, processor in zip(entries, load_processors(entries), strict=True):
         try:
             _add(manager, pipeline, processor)
         except InvalidInput as err:
-            raise InvalidConfiguration(
-                f"the processor {entry!r} cannot be used: {err}", hint="give it another name"
-            ) from err
+            raise unusable(entry, err) from err
     manager.register_pipeline(pipeline)
     return manager
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,13 @@ from checkpoint_assets.storage.content import Content
 from checkpoint_assets.storage.hashing import digest, sha256_hex
 from checkpoint_assets.storage.keys import Layout, artifact_key, artifact_name
 from checkpoint_assets.storage.media import JSON
-from checkpoint_assets.storage.store import ObjectInfo, Store, StoredObject
+from checkpoint_assets.storage.store import (
+    NewObject,
+    ObjectInfo,
+    PutsTogether,
+    Store,
+    StoredObject,
+)
 
 # Of many who write the same key, all but one find it there at the next look.
 _ATTEMPTS = 5
@@ -175,35 +182,44 @@ async def _write_artifacts(
     contents: Sequence[Content],
     options: WriteOptions,
 ) -> dict[str, dict[str, Any]]:
-    async def write(content: Content) -> dict[str, Any]:
+    async def new_object(content: Content) -> NewObject:
         key = artifact_key(session_id, step_id, content.artifact, options.layout)
-        data, media_type = content.data, content.media_type
-        sha256 = await digest(data)
+        return NewObject(key, content.data, content.media_type, await digest(content.data))
+
+    async def write(content: Content) -> tuple[NewObject, ObjectInfo]:
+        new = await new_object(content)
+        about = {"media_type": new.media_type, "sha256": new.sha256}
         if options.replace:
-            info = await store.put(key, data, media_type=media_type, sha256=sha256, create=False)
-        else:
-            info = await put_once(store, key, data, media_type=media_type, sha256=sha256)
-        described: dict[str, Any] = {
+            return new, await store.put(new.key, new.data, **about, create=False)
+        return new, await put_once(store, new.key, new.data, **about)
+
+    def described(content: Content, new: NewObject, info: ObjectInfo) -> tuple[str, dict[str, Any]]:
+        record: dict[str, Any] = {
             "name": artifact_name(step_id, content.artifact, options.layout),
-            "size": len(data),
-            "sha256": sha256,
-            "media_type": media_type,
+            "size": len(new.data),
+            "sha256": new.sha256,
+            "media_type": new.media_type,
             "version": info.version,
         }
         if content.lossy:
-            described["lossy"] = True
-        return described
+            record["lossy"] = True
+        return content.artifact, record
 
     if not options.at_once:
-        return {content.artifact: await write(content) for content in contents}
+        if isinstance(store, PutsTogether) and not options.replace:
+            new = [await new_object(content) for content in contents]
+            with suppress(Conflict):  # one after the other, then: each finds out whose bytes it met
+                infos = await store.put_together(new)
+                return dict(map(described, contents, new, infos))
+        return dict([described(content, *await write(content)) for content in contents])
     results = await asyncio.gather(*map(write, contents), return_exceptions=True)
-    described: dict[str, dict[str, Any]] = {}
+    records: dict[str, dict[str, Any]] = {}
     # Nothing is still being written when an error leaves this function.
     for content, result in zip(contents, results, strict=True):
         if isinstance(result, BaseException):
             raise result
-        described[content.artifact] = result
-    return described
+        records.update([described(content, *result)])
+    return records
 
 
 async def _refuse_other_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> None:

@@ -120,6 +120,16 @@ class Folders:
         finally:
             os.close(descriptor)
 
+    def has(self, part: str) -> bool:
+        """Whether the folder is there, directly below the root. Costs one look."""
+        try:
+            status = (self._root / part).lstat()
+        except FileNotFoundError:
+            return False
+        if stat.S_ISLNK(status.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part)
+        return stat.S_ISDIR(status.st_mode)
+
     @contextmanager
     def made(self, parts: tuple[str, ...]) -> Generator[int]:
         """A descriptor of the folder, which exists durably, with all its parents."""
@@ -132,10 +142,13 @@ class Folders:
             for depth, part in enumerate(parts, start=1):
                 self._check_case(descriptor, part, reading=False)
                 made = False
-                with suppress(FileExistsError):
-                    os.mkdir(part, 0o700, dir_fd=descriptor)
-                    made = True
-                child = os.open(part, _OPEN, dir_fd=descriptor)
+                try:
+                    child = os.open(part, _OPEN, dir_fd=descriptor)
+                except FileNotFoundError:
+                    with suppress(FileExistsError):
+                        os.mkdir(part, 0o700, dir_fd=descriptor)
+                        made = True
+                    child = os.open(part, _OPEN, dir_fd=descriptor)
                 try:
                     self._make_durable(descriptor, child, parts[:depth], made)
                 except BaseException:

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -42,6 +42,7 @@ from checkpoint_assets.storage.local_listing import list_pages, object_info, tem
 from checkpoint_assets.storage.local_versions import VersionFolder, version_name
 from checkpoint_assets.storage.store import (
     DeleteReport,
+    NewObject,
     ObjectInfo,
     ObjectVersion,
     Page,
@@ -118,37 +119,70 @@ class LocalStore(Store):
         return await self._run(partial(self._put, key, data, create, if_match))
 
     def _put(self, key: str, data: bytes, create: bool, if_match: str | None) -> ObjectInfo:
-        parts, name = split_key(key)
+        parts, _ = split_key(key)
+        if create:
+            return self._in_made(parts, key, partial(self._create, [(key, data)]))[0]
+        return self._in_made(parts, key, partial(self._replace, key, data, if_match))
+
+    async def put_together(self, objects: Sequence[NewObject]) -> Sequence[ObjectInfo]:
+        """As ``PutsTogether`` has it: one sync of a folder serves all that are put into it."""
+        return await self._run(partial(self._put_together, objects))
+
+    def _put_together(self, objects: Sequence[NewObject]) -> list[ObjectInfo]:
+        by_folder: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
+        for new in objects:
+            parts, _ = split_key(new.key)
+            by_folder.setdefault(parts, []).append((new.key, new.data))
+        infos: dict[str, ObjectInfo] = {}
+        for parts, files in by_folder.items():
+            made = self._in_made(parts, files[0][0], partial(self._create, files))
+            infos.update((info.key, info) for info in made)
+        return [infos[new.key] for new in objects]
+
+    def _in_made(self, parts: tuple[str, ...], key: str, work: Callable[[int], T]) -> T:
+        """What ``work`` returns for the folder, which exists durably."""
         with translated(key):
             for _ in range(_ATTEMPTS):
                 try:
                     with self._folders.made(parts) as folder:
-                        self._folders.check_case(folder, name, reading=False)
-                        if create:
-                            return self._create(folder, name, key, data)
-                        return self._replace(folder, name, key, data, if_match)
+                        return work(folder)
                 except FileNotFoundError:
                     continue
         raise LocalStorageError(f"{key}: its folder is removed again and again", key=key)
 
-    def _create(self, folder: int, name: str, key: str, data: bytes) -> ObjectInfo:
-        if status_of(folder, name):
-            raise Conflict(f"{key} exists", key=key)
+    def _create(self, files: Sequence[tuple[str, bytes]], folder: int) -> list[ObjectInfo]:
         versioned = self._versions.kept()
-        newest = self._versions.newest(key) if versioned else 0
-        stamp = partial(self._stamp, newest)
-        with written(folder, key, data, stamp) as (temporary, _):
-            try:
-                os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            except FileExistsError as error:
-                raise Conflict(f"{key} exists", key=key) from error
-            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        infos: list[ObjectInfo] = []
+        with ExitStack() as temporaries:
+            names: list[tuple[str, str, str]] = []
+            for key, data in files:
+                _, name = split_key(key)
+                self._folders.check_case(folder, name, reading=False)
+                if status_of(folder, name):
+                    raise self._exists(folder, key)
+                stamp = partial(self._stamp, self._versions.newest(key) if versioned else 0)
+                with translated(key):
+                    new = temporaries.enter_context(written(folder, key, data, stamp))
+                names.append((key, new[0], name))
+            for key, temporary, name in names:
+                try:
+                    with translated(key):
+                        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                except FileExistsError as error:
+                    raise self._exists(folder, key) from error
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                infos.append(_info(key, status, versioned))
         self._folders.sync(folder)
-        return _info(key, status, versioned)
+        return infos
 
-    def _replace(
-        self, folder: int, name: str, key: str, data: bytes, if_match: str | None
-    ) -> ObjectInfo:
+    def _exists(self, folder: int, key: str) -> Conflict:
+        # Whoever finds its own bytes there takes them for stored: so they have to be durable.
+        self._folders.sync(folder)
+        return Conflict(f"{key} exists", key=key)
+
+    def _replace(self, key: str, data: bytes, if_match: str | None, folder: int) -> ObjectInfo:
+        _, name = split_key(key)
+        self._folders.check_case(folder, name, reading=False)
         versioned = self._versions.kept()
         newest = 0
         # Versions are named by their time, so whoever keeps them writes one after the other.

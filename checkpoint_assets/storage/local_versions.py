@@ -56,9 +56,7 @@ class VersionFolder:
 
     def kept(self) -> bool:
         """Whether versions are kept."""
-        with suppress(FileNotFoundError), self._folders.opened((FOLDER,)):
-            return True
-        return False
+        return self._folders.has(FOLDER)
 
     def enable(self) -> None:
         """Versions are kept from now on."""

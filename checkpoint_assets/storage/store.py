@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from checkpoint_assets.model.errors import NotSupported
 
@@ -53,6 +53,16 @@ class StoredObject:
     info: ObjectInfo
     data: bytes
     digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewObject:
+    """What ``put`` takes to write an object where nothing is."""
+
+    key: str
+    data: bytes
+    media_type: str
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,3 +197,12 @@ class Store(Protocol):
     async def remove_leftovers(self, names: Sequence[str]) -> None:
         """Remove these leftovers. Absent is fine."""
         return
+
+
+@runtime_checkable
+class PutsTogether(Protocol):
+    """A store that can make several objects durable for little more than the price of one."""
+
+    async def put_together(self, objects: Sequence[NewObject]) -> Sequence[ObjectInfo]:
+        """``put`` each, create-only. After an error any of them may be there, as after ``put``."""
+        ...

@@ -15,6 +15,8 @@ from checkpoint_assets.testing.suites.collection_suite import (
     CollectionManagerSuite,
     MetadataParserSuite,
 )
+from checkpoint_assets.testing.suites.pipeline_suite import PipelineSuite, ProcessingManagerSuite
+from checkpoint_assets.testing.suites.processor_suite import ProcessorSuite
 from checkpoint_assets.testing.suites.service_suite import (
     ErrorHandlerSuite,
     EventEmitterSuite,
@@ -28,6 +30,9 @@ __all__ = [
     "ErrorHandlerSuite",
     "EventEmitterSuite",
     "MetadataParserSuite",
+    "PipelineSuite",
+    "ProcessingManagerSuite",
+    "ProcessorSuite",
     "StorageBackendSuite",
     "TaskTrackerSuite",
 ]

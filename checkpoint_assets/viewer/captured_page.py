@@ -112,13 +112,15 @@ def read_page(source: str) -> CapturedPage:
     )
     doctype = "<!DOCTYPE html>" if reader.has_doctype else ""
     return CapturedPage(
-        f"{doctype}{policy}{body}",
+        f"{doctype}{policy}{_BARE if reader.lacks_styles else ''}{body}",
         tuple(dict.fromkeys(reader.text)),
         tuple(reader.lines),
     )
 
 
 _POLICY = html.escape(PAGE_POLICY, quote=True)
+# Without its style sheet an icon without a size would fill the window.
+_BARE = "<style>:where(svg:not([width])){width:1.5em;height:1.5em}</style>"
 
 
 class _Reader:
@@ -126,6 +128,7 @@ class _Reader:
         self.text: list[str] = []
         self.lines: list[str] = []
         self.has_doctype = False
+        self.lacks_styles = False
         self._open: list[str] = []
 
     def write(self, source: str, frames: int) -> Iterator[str]:
@@ -160,6 +163,8 @@ class _Reader:
         if name not in VOID:
             self._open.append(name)
         if name in _DROPPED_TAGS or not _NAME.fullmatch(name):
+            rel = dict(token.attributes).get("rel", "").lower()
+            self.lacks_styles = self.lacks_styles or (name == "link" and "stylesheet" in rel)
             return
         kept = [f"<{_RENAMED.get(name, name)}"]
         for key, value in token.attributes:
@@ -187,7 +192,7 @@ class _Reader:
         shown = "".join(
             f' {name}="{_short(value)}"' if value else f" {name}"
             for name, value in token.attributes
-            if name != "srcdoc"
+            if name not in ("srcdoc", "data-checkpoint-id")
         )
         self._line(f"<{token.text}{shown}>")
         if token.text in ("input", "img", "textarea", "option"):

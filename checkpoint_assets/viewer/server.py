@@ -6,6 +6,7 @@ policy that lets it do nothing, and an origin that is nobody's.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 
@@ -67,6 +68,15 @@ async def serve(
             limit_concurrency=64,
             timeout_graceful_shutdown=1,
         )
+        listening.listen()
         if started is not None:
             started(f"http://{HOST}:{listening.getsockname()[1]}/")
-        await uvicorn.Server(config).serve(sockets=[listening])
+        server = uvicorn.Server(config)
+        serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            # To its end: a server that is merely dropped keeps its sockets.
+            server.should_exit = True
+            await serving
+            raise

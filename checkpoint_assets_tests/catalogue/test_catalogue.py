@@ -324,11 +324,8 @@ async def test_an_older_store_gets_its_catalogue_at_the_first_refresh(shop: Shop
     assert await shop.ids() == ["s1", "s2"]
 
 
-async def test_only_files_with_a_changed_session_are_written_anew(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("checkpoint_assets.catalogue.data_files.split.__defaults__", (4,))
-    monkeypatch.setattr("checkpoint_assets.catalogue.compaction.MOST_ROWS", 4)
+async def test_only_files_with_a_changed_session_are_written_anew(shop: Shop) -> None:
+    shop.catalogue = Catalogue(shop.storage, clock=shop.clock, file_rows=4)
     for number in range(8):
         await shop.capture(f"s{number}")
     await shop.catalogue.compact()

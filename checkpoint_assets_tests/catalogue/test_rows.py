@@ -112,6 +112,7 @@ async def test_the_frame_has_the_same_types_whatever_is_in_it(
         {"url": 7, "title": ["a"], "settle": "quiet", "consistency": [], "redactions": "none"},
         {"settle": {"reason": {}, "ms": "soon"}, "consistency": {"mutations": 1.5}},
         {"settle": {"ms": 7}, "consistency": {"mutations": True}},
+        {"settle": {"ms": 2**62 + 1}, "consistency": {"mutations": 2**63 - 1}},
         {"redactions": [{"count": "many"}, 7, {}, {"count": 1}]},
         {"redactions": [{"count": 2**62}, {"count": 2**62}, {"count": 2**62}]},
         {"settle": None, "consistency": None, "redactions": None, "url": None},

@@ -8,6 +8,7 @@ import pytest
 
 from checkpoint_assets import interfaces
 from checkpoint_assets.collection.collection_manager import CollectionManager
+from checkpoint_assets.collection.replay_source import ReplaySource
 from checkpoint_assets.interfaces import (
     ICollectionManager,
     IDataSource,
@@ -52,6 +53,15 @@ class TestMockDataSource(DataSourceSuite):
     @pytest.fixture
     def source(self) -> IDataSource:
         return mocks.MockDataSource("mock", [b"1", b"2", b"3"])
+
+
+class TestReplaySource(DataSourceSuite):
+    @pytest.fixture
+    async def source(self) -> IDataSource:
+        storage = StorageManager("memory://")
+        for number in (1, 2, 3):
+            await storage.store_step_data("s1", f"000{number}-goto", html_content=f"<p>{number}")
+        return ReplaySource(storage, "s1")
 
 
 class TestMockMetadataParser(MetadataParserSuite):

@@ -18,6 +18,9 @@ ASSETS = {
     "actions",
     "step_catalog",
     "session_catalog",
+    "session_report",
+    "step_text",
+    "step_features",
 }
 
 

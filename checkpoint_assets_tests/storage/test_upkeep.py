@@ -273,8 +273,8 @@ async def test_reading_ahead_holds_no_more_bytes_than_there_is_room_for():
 
     names = [("s1", str(n)) for n in range(60)]
     found = []
-    found = retrieve_all(names, look, lambda size: size, read, ahead=16, bytes_at_once=100)
-    async for item in found:
+    items = retrieve_all(names, look, lambda size: size, read, ahead=16, bytes_at_once=100)
+    async for item in items:
         found.append(item.step_id)
         counting.add(-item.get())
     assert found == [str(n) for n in range(60)]

@@ -97,9 +97,11 @@ class PageWorlds:
                 continue
             if reading["strangers"]:
                 more |= await self._frames.meet(worlds[key], reading["strangers"]) > 0
+            # Those of parents come first.
+            in_sight = key == MAIN or self._frames.known[key].visible
             for inner, place in reading["foreign"].items():
                 if inner in self._frames.known:
-                    self._frames.known[inner].visible = place["visible"]
+                    self._frames.known[inner].visible = in_sight and place["visible"]
                 else:
                     more |= await self._frames.meet_again(worlds[key], inner)
         return more

@@ -81,7 +81,8 @@ function cluesOf(element, hidden) {
     return depth < DEEP ? xpath(parentElement, depth + 1) + own : '/' + own;
   }
   function everyone(expression) {
-    const result = document.evaluate(expression, document, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+    const inOrder = XPathResult.ORDERED_NODE_SNAPSHOT_TYPE;
+    const result = document.evaluate(expression, document, null, inOrder, null);
     return Array.from({ length: result.snapshotLength }, (_, n) => result.snapshotItem(n));
   }
   const text = hidden ? '' : short(element.innerText);

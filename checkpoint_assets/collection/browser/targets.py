@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.async_api import FrameLocator, Locator, Page
 from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import FrameLocator, Locator, Page
 
 from checkpoint_assets.collection.browser.deadline import translate
 from checkpoint_assets.collection.browser.selector_ladder import CLUES, ladder
@@ -169,7 +169,11 @@ async def describe(target: Target) -> dict[str, Any]:
     """
     try:
         async with asyncio.timeout(_LEAST):
-            element = await target.locator.element_handle(timeout=_LEAST * 1000)
+            # The one of them: this asks once, where `element_handle` waits in polls of its own.
+            elements = await target.locator.element_handles()
+            if not elements:
+                return {"error": "the element was gone again", "private": True}
+            element = elements[0]
             described: dict[str, Any] = await element.evaluate(
                 _DESCRIBE, [PRIVATE_FIELD_NAMES, PRIVATE_FIELD_PURPOSES]
             )

@@ -19,7 +19,7 @@ _GRACE = 5.0
 
 
 class ChromiumProcess:
-    """A Chromium with a profile folder of its own. ``socket_path`` is its CDP end point on ``port``."""
+    """A Chromium with its own profile. ``socket_path`` is its CDP end point on ``port``."""
 
     def __init__(self, process: asyncio.subprocess.Process, commands: int) -> None:
         self._process = process
@@ -27,6 +27,7 @@ class ChromiumProcess:
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count(1)
         self._reading: asyncio.Task[None] | None = None
+        self._answers_pipe: asyncio.ReadTransport | None = None
         self.port = 0
         self.socket_path = ""
 
@@ -80,7 +81,7 @@ class ChromiumProcess:
 
     async def _listen(self, answers: int) -> None:
         reader = asyncio.StreamReader(limit=_LARGEST)
-        await asyncio.get_running_loop().connect_read_pipe(
+        self._answers_pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(answers, "rb")
         )
         self._reading = asyncio.ensure_future(self._read(reader))
@@ -161,6 +162,8 @@ class ChromiumProcess:
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
+        if self._answers_pipe is not None:
+            self._answers_pipe.close()
 
 
 def _words(path: Path) -> list[str]:

@@ -141,7 +141,9 @@ class Sessions:
 
     def client_left(self, session: RemoteSession) -> None:
         """A web socket was closed: the last one ends a session that is not kept alive."""
-        if session.live and not session.clients and not session.wish.keep_alive:
+        if session.browser is not None and not session.browser.running:
+            self.end_soon(session, "ERROR", "browser crashed")
+        elif not session.clients and not session.wish.keep_alive:
             self.end_soon(session, "COMPLETED", "disconnected")
 
     def end_soon(self, session: RemoteSession, status: Status, reason: str) -> None:

@@ -68,6 +68,11 @@ class Tunnel:
             ]
             try:
                 await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+                if pumps[1].done():
+                    # The browser hung up: if that is its end, the session's watch says so.
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(1):
+                            await browser.ended()
             finally:
                 for pump in pumps:
                     pump.cancel()

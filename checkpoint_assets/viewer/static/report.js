@@ -238,8 +238,8 @@
     const figure = element("figure", { class: "shot" }, picture);
     const box = before ? shown.picture.before : shown.picture.after;
     if (box && byId("mark").checked) {
-      const low = box[1] > 8;
-      figure.append(percent(box, element("div", { class: `target ${low ? "" : "below"}`, "aria-hidden": "true" },
+      const side = `${box[1] > 8 ? "" : "below"} ${box[0] > 55 ? "left" : ""}`;
+      figure.append(percent(box, element("div", { class: `target ${side}`, "aria-hidden": "true" },
         element("span", { class: "chip", text: `${row.kind} ${row.label}` }))));
     }
     const views = [figure];

@@ -35,6 +35,7 @@ const windowOf = reader(Document, "defaultView");
 const fontsOf = reader(Document, "fonts");
 const titleOf = reader(Document, "title");
 const urlOf = reader(Document, "URL");
+const modeOf = reader(Document, "compatMode");
 const scrollerOf = reader(Document, "scrollingElement");
 
 const isDocument = (node) => nodeType(node) === Node.DOCUMENT_NODE;

@@ -6,6 +6,7 @@ function makeElements(paper, states, pictures) {
     script: /^type$/,
     iframe: /^(src|loading|csp)$/,
     frame: /^src$/,
+    object: /^(data|type)$/,
     embed: /^(src|type)$/,
     video: /^autoplay$/,
     audio: /^autoplay$/,
@@ -33,8 +34,9 @@ function makeElements(paper, states, pictures) {
   // Whether a URL goes by the base, and whether the encoding is said.
   const found = { relative: false, charset: false };
 
-  function written(element, name, { html, secret, rule, media, unlinked }) {
-    const renamed = html || name === "script" ? RENAMED[name] : undefined;
+  function written(element, name, { html, secret, rule, media, framed, unlinked }) {
+    const plain = (name === "object" || name === "embed") && !framed;
+    const renamed = (html || name === "script") && !plain ? RENAMED[name] : undefined;
     const state = html ? STATE[name] : undefined;
     for (const key of attributeNames(element)) {
       const value = attributeOf(element, key) ??

@@ -35,13 +35,18 @@ function makeWorld() {
     }
   }
 
+  // What is not at its end yet, and how long that takes at least.
   function unfinished() {
     let longest = 0;
+    let waiting = null;
+    const wait = (what, left) => { if (left > longest) [longest, waiting] = [left, what]; };
     for (const scope of scopes.all()) {
-      if (isDocument(scope) && fontsOf(scope).status === "loading") longest = Math.max(longest, 1);
-      for (const left of endingAnimations(scope)) longest = Math.max(longest, left, 1);
+      if (isDocument(scope) && fontsOf(scope).status === "loading") wait("fonts", 1);
+      // The page says of itself that it is not done.
+      if ([...allIn(scope, "[aria-busy=true]")].some((busy) => boxOf(busy).height)) wait("busy", 1);
+      for (const left of endingAnimations(scope)) wait("animations", Math.max(left, 1));
     }
-    return longest;
+    return { longest, waiting };
   }
 
   function deepestFocus() {
@@ -101,12 +106,12 @@ function makeWorld() {
         still = scopes.lastChange() >= looked ? 0 : still + Math.min(now - looked, 1.5 * step);
         looked = now;
         const left = started + limit - now;
-        if (left <= 0) return { quiet: false, mutations };
         if (still >= quiet) {
-          const longest = unfinished();
-          if (longest === 0) return { quiet: true, mutations };
-          if (longest > left) return { quiet: false, mutations, animated: true };
+          const { longest, waiting } = unfinished();
+          if (longest === 0) return { quiet: true, mutations, idle: now - scopes.lastChange() };
+          if (longest > left || left <= 0) return { quiet: false, mutations, waiting };
         }
+        if (left <= 0) return { quiet: false, mutations, waiting: "changes" };
         await pause(step);
       }
     },

@@ -11,6 +11,11 @@ function makeSnapshot(scopes, sheets, states, keys) {
     "samp", "script", "small", "source", "span", "strong", "style", "sub", "sup", "svg", "td",
     "template", "th", "time", "title", "tr", "u", "use", "var", "wbr"]);
   const SOURCE = { iframe: "srcdoc", frame: "src", object: "data", embed: "src" };
+  // No srcdoc is ever in quirks mode. What a browser's own sheet says in it, for pages to overrule.
+  const QUIRKS = ":where(html,body){min-height:100%;box-sizing:border-box}" +
+    ":where(body,td,th)>:where(p,ul,ol,dl,pre,blockquote,h1,h2,h3,h4,h5,h6,form,fieldset):where(:first-child)" +
+    "{margin-block-start:0}:where(table){font:initial;font-family:inherit;color:initial;" +
+    "text-align:start;white-space:normal}";
   const asked = new WeakSet(); // scopes whose elements were asked for their scroll offsets
 
   return function snapshot(options) {
@@ -32,10 +37,11 @@ function makeSnapshot(scopes, sheets, states, keys) {
     // Nodes that a search of the browser's finds. It finds those in closed shadow roots, too.
     let searchable = 0;
 
-    function walkDocument(document) {
+    function walkDocument(document, strict) {
       const outer = page;
       const { relative } = elements.found;
-      page = { document, ownBase: false, start: null, head: null, body: null };
+      const quirks = strict && modeOf(document) === "BackCompat";
+      page = { document, quirks, ownBase: false, start: null, head: null, body: null };
       elements.found.relative = false;
       scopes.add(document);
       states.survey(document);
@@ -128,9 +134,14 @@ function makeSnapshot(scopes, sheets, states, keys) {
       const sheet = html && (name === "link" || name === "style") ? node.sheet : null;
       const linked = sheet && name === "link" && !secret ? sheets.textOfLink(node) : null;
       const media = sheet ? sheets.changedMedia(node) : null;
-      const text = elements.start(node, name, { html, secret, rule, media, unlinked: linked !== null });
+      const framed = html && live && name in SOURCE && isFramed(node, name);
+      const about = { html, secret, rule, media, framed, unlinked: linked !== null };
+      const text = elements.start(node, name, about);
       if (live) scroll(node, name, scope);
-      if (html && name in SOURCE && live && frame(node, name, secret)) return null;
+      if (framed) {
+        frame(node, name, secret);
+        return null;
+      }
       write(">");
       if (page.document === scope && html) places(node, name);
       if (linked !== null) {
@@ -252,12 +263,18 @@ function makeSnapshot(scopes, sheets, states, keys) {
       if (number) attribute("data-checkpoint-id", String(number));
     }
 
-    // Writes the rest of a frame's start tag. False for one that is no frame after all.
+    // An object may be a picture, too.
+    function isFramed(node, name) {
+      if (name === "iframe" || name === "frame") return true;
+      const inner = documentIn(node);
+      if (inner) return documentElement(inner) !== null && isHtml(documentElement(inner));
+      return keys.has(node) || (name === "object" && node.contentWindow !== null);
+    }
+
+    // Writes the rest of a frame's start tag.
     function frame(node, name, secret) {
       const inner = documentIn(node);
       const readable = inner !== null && documentElement(inner) !== null;
-      const plugin = name === "object" || name === "embed";
-      if (plugin && !(readable ? isHtml(documentElement(inner)) : keys.has(node))) return false;
       counts.frames += 1;
       searchable += nodesBelow(node);
       const key = keys.get(node);
@@ -266,7 +283,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
         if (!secret) paper.truncated ??= "frame depth";
       } else if (readable) {
         frames.push(node);
-        paper.quoted(SOURCE[name], () => walkDocument(inner));
+        paper.quoted(SOURCE[name], () => walkDocument(inner, name === "iframe"));
         frames.pop();
       } else if (key) {
         const place = placeOf([...frames, node]);
@@ -281,7 +298,6 @@ function makeSnapshot(scopes, sheets, states, keys) {
         attribute("data-checkpoint-opaque", "");
       }
       write(VOID.has(name) ? ">" : `></${name}>`);
-      return true;
     }
 
     // Where things stand that are only known at the end of the document.
@@ -294,7 +310,8 @@ function makeSnapshot(scopes, sheets, states, keys) {
       if (name === "base" && hasAttribute(node, "href")) page.ownBase = true;
     }
 
-    function finish({ document, ownBase, start, head, body }) {
+    function finish({ document, quirks, ownBase, start, head, body }) {
+      if (start && quirks) start.text += `<style data-checkpoint-quirks>${QUIRKS}</style>`;
       if (start && !ownBase && elements.found.relative) {
         const base = plainBase(document);
         if (base) start.text += `<base href="${escapeAttribute(base)}" data-checkpoint-base>`;
@@ -330,7 +347,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
     }
 
     states.begin();
-    walkDocument(document);
+    walkDocument(document, parent !== window);
     const root = documentElement(document);
     let pieces = paper.taken();
     if (start && !elements.found.charset && pieces.some((piece) => /[^\0-\x7f]/.test(piece))) {
