@@ -81,6 +81,25 @@ class Browsers(BaseModel):
     )
 
 
+class Browserbase(BaseModel):
+    """Sessions in Browserbase that captures are done in. The API key is ``BROWSERBASE_API_KEY``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    project_id: str | None = Field(default=None, description="else that of the API key")
+    region: Literal["us-west-2", "us-east-1", "eu-central-1", "ap-southeast-1"] | None = Field(
+        default=None, description="where the browsers run; else Browserbase decides"
+    )
+    sessions: int = Field(default=3, ge=1, le=1000, description="sessions at once: the plan's")
+    wait: float = Field(default=1800, gt=0, description="seconds to wait for a free session")
+    context_id: str | None = Field(default=None, description="the context with the log-in state")
+    keep_context: bool = Field(default=False, description="save what a session adds to it")
+    proxies: bool = Field(default=False, description="go through Browserbase's proxies")
+    keep_alive: bool = Field(default=False, description="survive a lost connection")
+    record: bool = Field(default=False, description="let Browserbase record a video, too")
+    log: bool = Field(default=False, description="let Browserbase keep a log of CDP, too")
+
+
 class Settings(BaseSettings):
     """All settings of the project. Unknown ones in the file or the call are refused."""
 
@@ -93,6 +112,18 @@ class Settings(BaseSettings):
         description="s3://bucket/prefix, file:///path or memory://name; else SM_... decides",
     )
     scenarios: Path = Field(default=Path("scenarios"), description="folder of scenario files")
+    inbox: str | None = Field(
+        default=None,
+        description="s3://bucket/prefix with scenario files, in place of the scenarios folder",
+    )
+    retire_removed: bool = Field(
+        default=False,
+        description="a scenario whose file is removed stops being a partition; its sessions stay",
+    )
+    backends: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="package.module:Name of backends that steps are kept in, too, one per line",
+    )
     chromium: Path | None = Field(
         default=None, description="the Chromium to use, instead of a search"
     )
@@ -103,6 +134,12 @@ class Settings(BaseSettings):
     browsers: Browsers = Field(default=Browsers(), description="the pool of browsers")
     allow_private: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="host:port pairs in private networks that scenarios may name"
+    )
+    allow_cdp: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="host:port pairs whose browsers scenarios may name (source: cdp)"
+    )
+    browserbase: Browserbase = Field(
+        default=Browserbase(), description="sessions of `source: browserbase`"
     )
     encode_threads: int = Field(default=2, ge=1, le=64, description="threads that make WebP files")
     queued_steps: int = Field(
@@ -116,7 +153,10 @@ class Settings(BaseSettings):
     timeouts: Timeouts = Field(default=Timeouts(), description="deadlines in seconds")
     capture: Capture = Field(default=Capture(), description="what is kept of a page, and how")
 
-    @field_validator("chromium_arguments", "allow_private", "processors", mode="before")
+    @field_validator(
+        *("chromium_arguments", "allow_private", "allow_cdp", "backends", "processors"),
+        mode="before",
+    )
     @classmethod
     def _lines(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -14,11 +14,15 @@ from dagster_aws.s3 import S3Resource
 from checkpoint_assets.config import Settings
 from checkpoint_assets.defs.capture import capture
 from checkpoint_assets.defs.catalogue import session_catalog, step_catalog
+from checkpoint_assets.defs.failed_captures import failed_captures
+from checkpoint_assets.defs.inbox import scenario_inbox
 from checkpoint_assets.defs.io_manager import CheckpointIOManager
 from checkpoint_assets.defs.jobs import capture_job
 from checkpoint_assets.defs.processing import step_features, step_text
 from checkpoint_assets.defs.report import session_report
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
+from checkpoint_assets.defs.schedules import scenario_schedule, weekly_verify
+from checkpoint_assets.defs.upkeep import spool_backlog, spool_drain_job, verify_job
 from checkpoint_assets.storage.location import DEFAULT_S3_REGION
 from checkpoint_assets.testing.sites import open_site
 
@@ -47,7 +51,9 @@ def build_definitions(
     }
     return dg.Definitions(
         assets=[capture, step_text, step_features, step_catalog, session_catalog, session_report],
-        jobs=[capture_job],
+        jobs=[capture_job, verify_job, spool_drain_job],
+        schedules=[scenario_schedule, weekly_verify],
+        sensors=[scenario_inbox, spool_backlog, failed_captures],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -132,6 +132,15 @@ class Catalogue:
             self._storage, f"events-{self._ids.new()}", entries, at, self._ids
         )
 
+    async def forget(self, session_id: str) -> None:
+        """No object below ``_catalog/`` has anything of a session that is gone, but its id.
+
+        Readers that are at work begin anew. Raises ``NotSupported`` as ``compact``.
+        """
+        await self.append_events([session_id])
+        at_once = Compactor(self._storage, self._ids, self._clock, grace=-_SAME_TIME)
+        await at_once.run()
+
     async def compact(self) -> CompactionReport:
         """Fold the fragments into the files. Any number of compactions may run at once.
 

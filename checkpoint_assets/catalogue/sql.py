@@ -33,7 +33,9 @@ async def query(catalogue: Catalogue, text: str, **parameters: Any) -> pd.DataFr
             for name, table in tables.items():
                 connection.register(name, table)
             try:
-                return connection.execute(text, parameters or None).df()
+                answer: Any = connection.sql(text, params=parameters or None)
+                # A statement that is no question has no answer.
+                return pd.DataFrame() if answer is None else answer.to_arrow_table().to_pandas()
             except duckdb.Error as error:
                 raise InvalidInput(f"the query was refused: {error}") from error
 

@@ -1,8 +1,9 @@
-"""Checks cron schedules: five fields, of a form that every cron reads the same way."""
+"""Cron schedules: five fields, of a form that every cron reads the same way."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from checkpoint_assets.model.errors import InvalidInput
 
@@ -37,6 +38,29 @@ def check_cron(text: str) -> str:
     if not possible:
         raise InvalidInput(f"{text!r} has no possible date", hint="no such month has such a day")
     return " ".join(fields)
+
+
+def is_due(text: str, moment: datetime) -> bool:
+    """Whether the schedule names the minute of ``moment``, in the time zone that it is in.
+
+    As in every cron, a day of month and a day of week that are both given need not both fit. An
+    hour that the clocks leave out has no minutes, and one that they repeat counts the first time.
+    """
+    if moment.fold:
+        return False
+    fields = check_cron(text).split()
+    minutes, hours, days, months, weekdays = (
+        _values(field, *rule) for field, rule in zip(fields, _FIELDS, strict=True)
+    )
+    day_fits = moment.day in days
+    weekday_fits = bool({moment.isoweekday() % 7, moment.isoweekday()} & weekdays)
+    either = not fields[2].startswith("*") and not fields[4].startswith("*")
+    return (
+        moment.minute in minutes
+        and moment.hour in hours
+        and moment.month in months
+        and (day_fits or weekday_fits if either else day_fits and weekday_fits)
+    )
 
 
 def _values(field: str, name: str, low: int, high: int, words: dict[str, int]) -> set[int]:

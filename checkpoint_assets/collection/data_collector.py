@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 from checkpoint_assets.collection.browser.browser_pool import BrowserPool, Lease
 from checkpoint_assets.collection.browser.local_source import ALWAYS, LocalBrowserSource
+from checkpoint_assets.collection.browser.remote_source import RemoteSource
+from checkpoint_assets.collection.browser.session_browser import SessionBrowser
 from checkpoint_assets.collection.redaction import MASK, Redactor
+from checkpoint_assets.collection.remote_browsers import RemoteBrowsers
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite, ServedSite
 from checkpoint_assets.collection.steps import Fill
@@ -51,6 +55,7 @@ class DataCollector:
         self,
         storage_config: StorageConfig | IStorageManager,
         *,
+        browserbase: Any = None,
         settings: Settings | None = None,
         browsers: BrowserPool | None = None,
         open_site: OpenSite | None = None,
@@ -69,6 +74,7 @@ class DataCollector:
         self._session_ids = SessionIds(clock)
         self._browsers = browsers or BrowserPool(self._settings)
         self._owns_browsers = browsers is None
+        self._remote = RemoteBrowsers(self._settings, browserbase, clock)
 
     async def capture_scenario(
         self,
@@ -97,6 +103,10 @@ class DataCollector:
         with self._site(scenario) as site:
             secrets = self._secrets(scenario, site)
             await self._storage.connect()
+            if scenario.source != "local":
+                return await self._capture_elsewhere(
+                    self._session(scenario, wanted, tags, secrets), site
+                )
             async with self._browsers.lease() as lease:
                 session = self._session(scenario, wanted, tags, secrets)
                 manifest = await self._run(session, self._source(session, lease, site), lease)
@@ -106,6 +116,32 @@ class DataCollector:
             async with self._browsers.lease(alone=True) as lease:
                 again = self._session(scenario, wanted, tags, secrets, retry_of=session.id)
                 return await self._run(again, self._source(again, lease, site), lease)
+
+    async def _capture_elsewhere(
+        self, session: _Session, site: ServedSite | None
+    ) -> SessionManifest:
+        async with self._remote.browser(
+            session.id, session.scenario, session.secrets, session.redactor
+        ) as browser:
+            source = RemoteSource(
+                session.scenario,
+                browser,
+                self._settings,
+                site_url=site.url if site else None,
+                secrets=session.secrets,
+                redactor=session.redactor,
+                artifacts=session.artifacts,
+                clock=self._clock,
+            )
+            return await self._run(session, source, browser)
+
+    async def release_orphans(self, older_than: timedelta | None = None) -> list[str]:
+        """Release remote sessions of ours that nobody captures in any more; their ids.
+
+        Those of processes of this machine that have ended, and those that are older than one of
+        ours can be, or than ``older_than``. Raises ``DataCollectionError``.
+        """
+        return await self._remote.release_orphans(older_than)
 
     def _session(
         self,
@@ -138,7 +174,9 @@ class DataCollector:
             clock=self._clock,
         )
 
-    async def _run(self, session: _Session, source: IDataSource, lease: Lease) -> SessionManifest:
+    async def _run(
+        self, session: _Session, source: IDataSource, browser: SessionBrowser
+    ) -> SessionManifest:
         started = self._clock.monotonic()
         session.started_at = isoformat(self._clock.now())
         await self._tell(EventType.COLLECTION_START, session, scenario=session.scenario.name)
@@ -160,7 +198,8 @@ class DataCollector:
             state, reason = SessionState.INCOMPLETE, str(err)
             raise
         finally:
-            session.browser = lease.version
+            session.browser = browser.version
+            session.remote = getattr(source, "remote", {})
             # The manifest is written also when the task is being cancelled.
             closing = asyncio.ensure_future(
                 self._close(session, state, reason, self._clock.monotonic() - started)
@@ -219,6 +258,7 @@ class DataCollector:
                 "reason": reason,
                 "artifacts": sorted(session.artifacts),
                 "tags": {**session.scenario.tags, **session.tags},
+                "remote": session.redactor.json(session.remote),
                 "metadata": {
                     "scenario": session.redactor.json(session.words()),
                     "scenario_digest": session.scenario.digest,
@@ -281,7 +321,8 @@ class DataCollector:
         await self._events.emit(event)
 
     async def close(self) -> None:
-        """End the browsers, if they are its own. Safe to call twice."""
+        """End the browsers, if they are its own, and connections. Safe to call twice."""
+        await self._remote.close()
         if self._owns_browsers:
             await self._browsers.close()
 
@@ -328,6 +369,8 @@ class _Session:
         self.started_at: str | None = None
         # The version of the browser, once it runs.
         self.browser: str | None = None
+        # What a session elsewhere is called there.
+        self.remote: dict[str, Any] = {}
         # Whether it ended because the browser or its page was gone.
         self.crashed = False
 
@@ -355,15 +398,12 @@ def _line_of(scenario: Scenario, secret: str) -> int | None:
 
 def _check_supported(scenario: Scenario) -> None:
     """Refuse what this version cannot do, before anything is started."""
-    path = str(scenario.path) if scenario.path else None
-    for word, value, works in (
-        ("source", scenario.source, "local"),
-        ("engine", scenario.engine, "chromium"),
-    ):
-        if value != works:
-            raise InvalidScenario(
-                f"{word}: {value} cannot be captured yet", path=path, hint=f"use {word}: {works}"
-            )
+    if scenario.engine != "chromium":
+        raise InvalidScenario(
+            f"engine: {scenario.engine} cannot be captured yet",
+            path=str(scenario.path) if scenario.path else None,
+            hint="use engine: chromium",
+        )
 
 
 def open_storage(config: StorageConfig) -> StorageManager:

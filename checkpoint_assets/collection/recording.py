@@ -21,7 +21,7 @@ from checkpoint_assets.model.errors import InvalidScenario
 # What a step may say beside its own words; none of it changes what is done.
 _IGNORED = ("type", "timeout", "assertedEvents", "target", "frame", "duration", "deviceType")
 _TARGET = ("selectors", "offsetX", "offsetY", "button")
-_WORDS = {
+RECORDED_STEPS = {
     "navigate": ("url",),
     "setViewport": (
         *("width", "height", "deviceScaleFactor", "isMobile", "hasTouch", "isLandscape"),
@@ -87,10 +87,10 @@ class _Steps:
         if kind_node is None:
             raise InvalidScenario("a recorded step needs 'type'", line=node.line)
         kind = read.text(kind_node.value, "type")
-        if kind not in _WORDS:
-            hint = f"known: {', '.join(_WORDS)}"
+        if kind not in RECORDED_STEPS:
+            hint = f"known: {', '.join(RECORDED_STEPS)}"
             raise InvalidScenario(f"unsupported recorded step {kind!r}", line=node.line, hint=hint)
-        found = Fields(node, kind, (*_WORDS[kind], *_IGNORED))
+        found = Fields(node, kind, (*RECORDED_STEPS[kind], *_IGNORED))
         getattr(self, f"_{_snake(kind)}")(found)
 
     def _navigate(self, found: Fields) -> None:
@@ -145,27 +145,40 @@ class _Steps:
         self._held = [held for held in self._held if held != key]
 
     def _scroll(self, found: Fields) -> None:
-        if "selectors" in found.entries:
-            self._put(found, "scroll", _target(found))
-            return
         where = read.number(-1_000_000, 1_000_000)
         words: dict[str, Node] = {
             axis: _number(round(found.get(axis, where, 0.0)), found.line) for axis in ("x", "y")
         }
-        self._put(found, "scroll", words)
+        target = _target(found) if "selectors" in found.entries else {}
+        self._put(found, "scroll", {**target, **words})
 
     def _wait_for_element(self, found: Fields) -> None:
         for word in ("attributes", "properties"):
             found.refuse(word, "cannot be waited for")
-        words = _target(found)
-        if "count" in found.entries:
-            if found.get("operator", read.text, "==") != "==":
-                found.refuse("operator", "must be == here")
-            self._put(found, "expect", {**words, "count": _entry(found, "count")})
-            return
         hidden = "visible" in found.entries and not found.need("visible", read.flag)
-        words["state"] = _text("hidden" if hidden else "visible", found.line)
-        self._put(found, "wait_for", words)
+        operator = found.get("operator", read.choice((">=", "==", "<=")), ">=")
+        count = found.get("count", read.integer(0, 100_000), 1)
+        words = _target(found)
+        if hidden:
+            if "count" in found.entries or "operator" in found.entries:
+                found.refuse("visible", "cannot be false beside a count")
+            self._put(found, "wait_for", {**words, "state": _text("hidden", found.line)})
+        elif operator == "==" or count == 0:
+            # No fewer than none is always so; no more than none is none.
+            if operator != ">=":
+                self._put(found, "expect", {**words, "count": _number(count, found.line)})
+        elif operator == ">=":
+            self._wait_for_one(found, words, count - 1, "visible")
+        else:
+            self._wait_for_one(found, words, count, "detached")
+
+    def _wait_for_one(self, found: Fields, words: dict[str, Node], index: int, state: str) -> None:
+        """Wait for the element with that index among those that match, or until there is none."""
+        listed = words["selector"]
+        if index and isinstance(listed, Sequence):
+            texts = [each.text for each in listed.items if isinstance(each, Scalar)]
+            words["selector"] = _texts([f"{text} >> nth={index}" for text in texts], found.line)
+        self._put(found, "wait_for", {**words, "state": _text(state, found.line)})
 
     def _close(self, found: Fields) -> None:
         """The page is closed at the end anyway."""

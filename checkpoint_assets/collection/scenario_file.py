@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,11 +71,14 @@ def load_scenario(path: str | Path) -> Scenario:
     return parse_scenario(text, path=path)
 
 
-def load_scenarios(folder: str | Path) -> ScenarioFolder:
+def load_scenarios(
+    folder: str | Path, *, load: Callable[[Path], Scenario] = load_scenario
+) -> ScenarioFolder:
     """All ``.yaml``, ``.yml`` and ``.json`` files of the folder; a broken one hurts no other.
 
     Two files with one name (also if only the case differs) are both broken: neither could be told
-    to be the one meant. Raises ``InvalidScenario`` if there is no such folder.
+    to be the one meant. Raises ``InvalidScenario`` if there is no such folder. ``load`` reads one
+    file.
     """
     folder = Path(folder)
     try:
@@ -91,7 +94,7 @@ def load_scenarios(folder: str | Path) -> ScenarioFolder:
     problems: list[InvalidScenario] = []
     for path in files:
         try:
-            scenario = load_scenario(path)
+            scenario = load(path)
         except InvalidScenario as err:
             problems.append(err)
         else:

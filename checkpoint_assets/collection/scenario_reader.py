@@ -42,16 +42,16 @@ KEYS = (
     *("device", "locale", "timezone", "extra_headers", "storage_state", "tags", "collect"),
     *("schedule", "retention", "allow_private", "variables", "timeout", "steps"),
 )
-_VIEWPORT = ("width", "height", "device_scale_factor")
-_COLLECT = ("artifacts", "every", "on", "full_page")
-_RETENTION = ("keep_for", "keep_last", "pin")
+VIEWPORT_KEYS = ("width", "height", "device_scale_factor")
+COLLECT_KEYS = ("artifacts", "every", "on", "full_page")
+RETENTION_KEYS = ("keep_for", "keep_last", "pin")
 # Where a word belongs that turned up in the wrong place.
 _ELSEWHERE = {
     **dict.fromkeys(KEYS, "the scenario itself"),
     **dict.fromkeys(STEP_KINDS, "steps"),
-    **dict.fromkeys(_VIEWPORT, "viewport"),
-    **dict.fromkeys(_COLLECT, "collect"),
-    **dict.fromkeys(_RETENTION, "retention"),
+    **dict.fromkeys(VIEWPORT_KEYS, "viewport"),
+    **dict.fromkeys(COLLECT_KEYS, "collect"),
+    **dict.fromkeys(RETENTION_KEYS, "retention"),
     **dict.fromkeys(map(str, Artifact), "collect.artifacts"),
 }
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}", re.ASCII)
@@ -198,7 +198,7 @@ def _timezone(text: str) -> str:
 
 
 def _viewport(node: Node, what: str) -> Viewport:
-    found = Fields(node, what, _VIEWPORT, elsewhere=_ELSEWHERE)
+    found = Fields(node, what, VIEWPORT_KEYS, elsewhere=_ELSEWHERE)
     pixels = read.integer(1, MAX_PIXELS)
     return Viewport(
         width=found.need("width", pixels),
@@ -208,7 +208,7 @@ def _viewport(node: Node, what: str) -> Viewport:
 
 
 def _collect(node: Node, what: str) -> Collect:
-    found = Fields(node, what, _COLLECT, elsewhere=_ELSEWHERE)
+    found = Fields(node, what, COLLECT_KEYS, elsewhere=_ELSEWHERE)
     kinds = (*STEP_KINDS, "navigate")
     artifacts = found.read(
         "artifacts", read.list_of(read.choice(tuple(Artifact)), most=len(Artifact))
@@ -225,7 +225,7 @@ def _collect(node: Node, what: str) -> Collect:
 
 
 def _retention(node: Node, what: str) -> Retention:
-    found = Fields(node, what, _RETENTION, elsewhere=_ELSEWHERE)
+    found = Fields(node, what, RETENTION_KEYS, elsewhere=_ELSEWHERE)
     return Retention(
         keep_for=found.read("keep_for", read.checked(parse_duration)),
         keep_last=found.read("keep_last", read.integer(1, 1_000_000)),

@@ -29,7 +29,7 @@ _modifiers: read.Reader[tuple[steps.Modifier, ...]] = read.list_of(
 )
 _state: read.Reader[steps.WaitState] = read.choice(steps.WAIT_STATES)
 _pixels = read.integer(-1_000_000, 1_000_000)
-_KEYS: dict[steps.StepKind, tuple[str, ...]] = {
+STEP_KEYS: dict[steps.StepKind, tuple[str, ...]] = {
     "goto": ("url",),
     "fill": ("selector", "text", "secret", "frame"),
     "click": ("selector", "button", "modifiers", "click_count", "position", "frame"),
@@ -105,7 +105,7 @@ def _kind(word: str, line: int) -> steps.StepKind:
 
 
 def _known(kind: steps.StepKind) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*_KEYS[kind], "timeout", "label")))
+    return tuple(dict.fromkeys((*STEP_KEYS[kind], "timeout", "label")))
 
 
 def _common(found: Fields, *, target: bool = True) -> _Common:
@@ -204,12 +204,9 @@ def _hover(found: Fields) -> steps.Step:
 
 def _scroll(found: Fields) -> steps.Step:
     common = _common(found, target=False)
-    if common["selectors"]:
-        found.at_most_one_of("selector", "x")
-        found.at_most_one_of("selector", "y")
-    elif not {"x", "y"} & found.entries.keys():
+    if not common["selectors"] and not {"x", "y"} & found.entries.keys():
         raise InvalidScenario("scroll needs 'selector', or 'x' and 'y'", line=found.line)
-    return steps.Scroll(**common, x=found.get("x", _pixels, 0), y=found.get("y", _pixels, 0))
+    return steps.Scroll(**common, x=found.read("x", _pixels), y=found.read("y", _pixels))
 
 
 def _wait_for(found: Fields) -> steps.Step:

@@ -175,14 +175,24 @@ class Hover(StepBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scroll(StepBase):
-    """Scroll the target into view or, without a target, the page to ``x``, ``y`` CSS pixels."""
+    """Scroll to ``x``, ``y`` CSS pixels: the page, or what is in the target.
+
+    With a target and no place, the target itself is scrolled into view.
+    """
 
     kind: ClassVar[StepKind] = "scroll"
-    x: int = 0
-    y: int = 0
+    x: int | None = None
+    y: int | None = None
+
+    @property
+    def place(self) -> Position | None:
+        """Where to scroll to; ``None``: until the target is in view."""
+        if self.selectors and self.x is None and self.y is None:
+            return None
+        return {"x": self.x or 0, "y": self.y or 0}
 
     def _words(self) -> dict[str, Any]:
-        return {} if self.selectors else {"x": self.x, "y": self.y}
+        return {"x": self.x, "y": self.y}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,27 +1,22 @@
 """What is made of the captured steps: their texts, and a table of features."""
 
 from collections import defaultdict
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import dagster as dg
 import pandas as pd
 
+from checkpoint_assets.defs.failures import failures_by_kind
 from checkpoint_assets.defs.partitions import scenario_partitions
 from checkpoint_assets.defs.resources import CaptureSetup, StorageResource
-from checkpoint_assets.model.enums import ErrorPolicy
-from checkpoint_assets.model.errors import CheckpointError
 from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.processing.features import features_frame
 from checkpoint_assets.processing.session import process_session, session_texts
 from checkpoint_assets.processing.standard import default_processing
-from checkpoint_assets.runtime.error_handler import MAX_ATTEMPTS, POLICIES, error_type
 from checkpoint_assets.storage.step_artifacts import StepArtifacts
 
 GROUP = "processing"
 # The UI loads every problem with the event: a look, not the data.
 _MOST_PROBLEMS = 20
-_SECONDS_BETWEEN_ATTEMPTS = 1
 
 
 @dg.asset(
@@ -38,7 +33,7 @@ def step_text(
 ) -> dict[str, str]:
     """What a reader sees of each page of the session: ``step_id -> text``."""
     session_id = html_snapshots.session_id
-    with _failures_by_kind():
+    with failures_by_kind():
         processing = default_processing(setup.settings)
         texts, problems = storage.manager.call(session_texts, processing, session_id)
     context.add_output_metadata(
@@ -67,9 +62,11 @@ def step_features(
     """One row per step of the session, a column for each thing that a processor found out."""
     session_id = capture_session.session_id
     seconds: defaultdict[str, float] = defaultdict(float)
-    with _failures_by_kind():
+    with failures_by_kind():
         processing = default_processing(setup.settings)
-        steps = process_session(storage.manager.asynchronous, processing, session_id)
+        steps = process_session(
+            storage.manager.asynchronous, processing, session_id, events=setup.events
+        )
         done = [*storage.manager.iterate(steps, 1)]
     for step in done:
         for each in step.steps:
@@ -82,20 +79,6 @@ def step_features(
         }
     )
     return features_frame(step.row for step in done)
-
-
-@contextmanager
-def _failures_by_kind() -> Generator[None, None, None]:
-    """What may go better another time is tried again; anything else fails the run at once."""
-    try:
-        yield
-    except CheckpointError as err:
-        kind = error_type(err)
-        if POLICIES[kind] is ErrorPolicy.RETRY:
-            raise dg.RetryRequested(MAX_ATTEMPTS - 1, _SECONDS_BETWEEN_ATTEMPTS) from err
-        raise dg.Failure(
-            str(err), metadata={"error_type": dg.MetadataValue.text(kind)}, allow_retries=False
-        ) from err
 
 
 def _shown(problems: dict[str, str] | dict[str, list[str]]) -> dg.JsonMetadataValue:

@@ -1,4 +1,4 @@
-"""The collector's events, as lines of the run's log."""
+"""The collector's events, in the run's log."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,22 +10,42 @@ from checkpoint_assets.model.enums import EventType
 from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.portal import Portal
 
+# Metadata of the observation that a session has begun: its id.
+SESSION_BEGUN = "session_begun"
+
 
 @contextmanager
 def log_steps(
     context: dg.AssetExecutionContext, events: IEventEmitter
 ) -> Generator[None, None, None]:
-    """Log a line for each step as it is stored, for as long as the block runs."""
+    """Log the begin of each session, and a line for each step as it is stored.
+
+    The begin is an observation of ``capture_session``: it says which session a run that dies has
+    left behind.
+    """
+
+    async def begin(event: SystemEvent) -> None:
+        context.log_event(
+            dg.AssetObservation(
+                "capture_session",
+                partition=event.data["scenario"],
+                metadata={SESSION_BEGUN: dg.MetadataValue.text(event.data["session_id"])},
+            )
+        )
 
     async def log(event: SystemEvent) -> None:
         context.log.info(step_line(event))
 
     with Portal() as portal:
-        subscription = portal.call(events.subscribe, EventType.STEP_STORED, log)
+        subscriptions = [
+            portal.call(events.subscribe, EventType.COLLECTION_START, begin),
+            portal.call(events.subscribe, EventType.STEP_STORED, log),
+        ]
         try:
             yield
         finally:
-            portal.call(events.unsubscribe, subscription)
+            for subscription in subscriptions:
+                portal.call(events.unsubscribe, subscription)
 
 
 def step_line(event: SystemEvent) -> str:

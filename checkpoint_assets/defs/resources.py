@@ -1,8 +1,12 @@
 """What assets and jobs need from outside: storage, a browser, and the scenarios to capture."""
 
+import hashlib
+import os
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import dagster as dg
 from dagster_aws.s3 import S3Resource
@@ -10,13 +14,16 @@ from pydantic import Field, PrivateAttr
 
 from checkpoint_assets.collection.blocking import SyncDataCollector
 from checkpoint_assets.collection.scenario import Scenario
-from checkpoint_assets.collection.scenario_file import load_scenarios
+from checkpoint_assets.collection.scenario_file import ScenarioFolder
+from checkpoint_assets.collection.scenario_mirror import mirror_scenarios
+from checkpoint_assets.collection.scenario_watch import ScenarioWatch
 from checkpoint_assets.collection.sites import OpenSite
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter
-from checkpoint_assets.model.errors import InvalidScenario
+from checkpoint_assets.model.errors import InvalidConfiguration, InvalidScenario
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.storage.blocking import SyncStorageManager
+from checkpoint_assets.storage.storage_manager import StorageManager
 
 
 class StorageResource(dg.ConfigurableResource["StorageResource"]):
@@ -51,19 +58,45 @@ class CaptureSetup:
     settings: Settings
     open_site: OpenSite | None = None
     events: IEventEmitter = field(default_factory=EventEmitter)
+    watch: ScenarioWatch = field(default_factory=ScenarioWatch)
+
+    def look(self) -> ScenarioFolder:
+        """All scenarios: of the inbox in the bucket if one is set, else of the scenarios folder.
+
+        Files that did not change since the last look are not read again. Raises
+        ``InvalidScenario`` for a folder that cannot be read, ``StorageError`` for an inbox.
+        """
+        if self.settings.inbox is None:
+            return self.watch.look(self.settings.scenarios)
+        with SyncStorageManager(self.settings.inbox) as inbox:
+            folder = _mirror_folder(inbox.asynchronous.url)
+            inbox.call(_mirror, folder)
+        return self.watch.look(folder)
 
     def scenario(self, name: str) -> Scenario:
-        """The scenario of that name in the scenarios folder.
+        """The scenario of that name.
 
         Raises ``InvalidScenario``, with what is wrong with the files that cannot be used: one of
         them may be the one that is meant.
         """
-        folder = load_scenarios(self.settings.scenarios)
+        folder = self.look()
         try:
             return folder.named(name)
         except InvalidScenario as err:
             problems = "".join(f"\n{problem}" for problem in folder.problems)
             raise InvalidScenario(f"{err}{problems}") from err
+
+
+def _mirror_folder(url: str) -> Path:
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"checkpoint-inbox-{os.getuid()}" / name
+
+
+async def _mirror(manager: StorageManager, folder: Path) -> int:
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    if folder.parent.stat().st_uid != os.getuid():
+        raise InvalidConfiguration(f"{folder.parent} belongs to somebody else")
+    return await mirror_scenarios(manager.store, folder)
 
 
 class BrowserResource(dg.ConfigurableResource["BrowserResource"]):

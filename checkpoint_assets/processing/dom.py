@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from lxml import etree  # pyright: ignore[reportAttributeAccessIssue] (it has no types)
@@ -32,6 +33,7 @@ DOCUMENT = "#document"
 SHADOW_ROOT = "#shadow-root"
 # The attribute of a frame that its document is stored in, by what the capture writes.
 _FRAME_SOURCES = {"iframe": "srcdoc", "frame": "src", "object": "data"}
+_NO_ATTRIBUTES: Mapping[str, str] = MappingProxyType({})
 _PAGE_URL = "data:text/html;charset=utf-8,"
 
 
@@ -149,7 +151,7 @@ class _Builder:
         self._budget.take_element()
         if len(self._open) > MOST_DEPTH:
             raise ProcessingError(f"the page is nested more than {MOST_DEPTH} elements deep")
-        node = Node(tag, {str(name): str(value or "") for name, value in attributes.items()})
+        node = Node(tag, dict(attributes) if attributes else _NO_ATTRIBUTES)
         if tag == "template" and node.has("shadowrootmode"):
             node.tag = SHADOW_ROOT
         elif tag in _FRAME_SOURCES:

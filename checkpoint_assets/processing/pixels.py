@@ -35,9 +35,13 @@ def decode_picture(data: bytes) -> Image.Image:
             raise ProcessingError(f"the picture is {image.width}x{image.height}")
         image.load()
         return image.convert("RGB")
-    except (*_BOMBS, UnidentifiedImageError, OSError, ValueError, SyntaxError) as err:
+    except UnidentifiedImageError as err:
+        raise ProcessingError(
+            f"the {len(data)} bytes of the picture do not decode: no {', '.join(_FORMATS)}"
+        ) from err
+    except (*_BOMBS, OSError, ValueError, SyntaxError) as err:
         # SyntaxError is what Pillow's reader of PNG files says of broken ones.
-        raise ProcessingError(f"the picture of {len(data)} bytes does not decode: {err}") from err
+        raise ProcessingError(f"the {len(data)} bytes of the picture do not decode: {err}") from err
 
 
 def changed_pixels(before: Image.Image, after: Image.Image) -> Mask:

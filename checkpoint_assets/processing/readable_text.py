@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.dom import MASK, Node
-from checkpoint_assets.processing.rendered import Begin, Text, walk_rendered
+from checkpoint_assets.processing.rendered import Begin, End, Text, walk_rendered
 from checkpoint_assets.processing.step_processor import StepProcessor
 
 TEXT_FILE = "text.txt"
@@ -21,9 +21,12 @@ _INLINE = frozenset([
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "button", "cite", "code", "data", "del",
     "dfn", "em", "font", "i", "img", "input", "ins", "kbd", "label", "mark", "meter", "object",
     "output", "picture", "progress", "q", "rp", "rt", "ruby", "s", "samp", "select", "slot",
-    "small", "span", "strike", "strong", "sub", "sup", "svg", "time", "tt", "u", "var", "wbr",
+    "small", "span", "strike", "strong", "sub", "sup", "svg", "textarea", "time", "tt", "u", "var",
+    "wbr",
 ])  # fmt: skip
 _CELLS = frozenset(["td", "th"])
+# Two of these with nothing in between are mostly two things beside each other: links of a menu.
+_BOXES = frozenset(["a", "button", "label", "output", "select", "span", "time"])
 
 
 class ReadableText(StepProcessor):
@@ -59,6 +62,7 @@ def readable_text(document: Node) -> str:
     found: list[str] = []
     room = MOST_TEXT
     preformatted = 0
+    ended: Node | None = None
     for item in walk_rendered(document):
         if isinstance(item, Text):
             piece = _shown(item)
@@ -66,8 +70,11 @@ def readable_text(document: Node) -> str:
                 piece = _SPACE.sub(" ", piece)
         else:
             piece = _separator(item.node)
+            if isinstance(item, Begin) and ended is not None and not preformatted:
+                piece = piece or _between(ended, item.node)
             if item.node.tag == "pre":
                 preformatted += 1 if isinstance(item, Begin) else -1
+        ended = item.node if isinstance(item, End) else None
         found.append(piece[:room])
         room -= len(piece)
         if room <= 0:
@@ -82,6 +89,10 @@ def _shown(item: Text) -> str:
     if tag == "textarea" or (tag == "option" and not item.parent.has("selected")):
         return ""
     return item.text.replace(MASK, "")
+
+
+def _between(ended: Node, begun: Node) -> str:
+    return " " if ended.tag in _BOXES and begun.tag in _BOXES else ""
 
 
 def _separator(node: Node) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
-from checkpoint_assets.interfaces import IProcessingManager
+from checkpoint_assets.interfaces import IEventEmitter, IProcessingManager
+from checkpoint_assets.model.clock import Clock, system_clock
 from checkpoint_assets.model.contract_records import ProcessorTiming, Scalar
-from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.errors import NotFound, ProcessingError
+from checkpoint_assets.model.enums import Artifact, EventType
+from checkpoint_assets.model.errors import CheckpointError, NotFound, ProcessingError
+from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.readable_text import TEXT_FILE
 from checkpoint_assets.processing.standard import STEP_FEATURES, STEP_TEXT
@@ -77,24 +79,49 @@ async def process_session(
     processing: IProcessingManager,
     session_id: str,
     pipeline: str = STEP_FEATURES,
+    *,
+    events: IEventEmitter | None = None,
+    clock: Clock = system_clock,
 ) -> AsyncGenerator[ProcessedStep, None]:
     """Run the pipeline over each stored step, in order; its files are stored when it is yielded.
 
     Again is the same again: derived files are replaced, and the same step makes the same of them.
     Raises ``StorageError`` for what cannot be read or stored, ``ProcessingError`` if the pipeline
-    does not go on after a failure.
+    does not go on after a failure. ``events`` hears of the begin, of each problem and of the end.
     """
-    async with aclosing(captured_steps(storage, session_id)) as steps:
-        async for step in steps:
-            result = await processing.process(pipeline, step)
-            made = result.processed_data
-            if not result.success or not isinstance(made, Derived):
-                reason = result.error or f"it makes a {type(made).__name__} of a step"
-                raise ProcessingError(
-                    f"{pipeline} of {step.step_id}: {reason}", session_id=session_id
-                )
-            await _store(storage, step, made)
-            yield ProcessedStep(session_id, step.step_id, made.columns, result.steps)
+
+    async def tell(kind: EventType, **data: Any) -> None:
+        if events is not None:
+            about = {"session_id": session_id, "pipeline": pipeline, **data}
+            await events.emit(SystemEvent(kind, clock.now(), "processing", about))
+
+    begun, count, problems = clock.monotonic(), 0, 0
+    await tell(EventType.PROCESSING_START)
+    try:
+        async with aclosing(captured_steps(storage, session_id)) as steps:
+            async for step in steps:
+                done = await _process_step(storage, processing, step, pipeline)
+                for problem in done.problems:
+                    await tell(EventType.PROCESSING_ERROR, step_id=step.step_id, error=problem)
+                count, problems = count + 1, problems + len(done.problems)
+                yield done
+    except CheckpointError as err:
+        await tell(EventType.PROCESSING_ERROR, error=str(err))
+        raise
+    seconds = round(clock.monotonic() - begun, 3)
+    await tell(EventType.PROCESSING_COMPLETE, steps=count, problems=problems, seconds=seconds)
+
+
+async def _process_step(
+    storage: StorageManager, processing: IProcessingManager, step: CapturedStep, pipeline: str
+) -> ProcessedStep:
+    result = await processing.process(pipeline, step)
+    made = result.processed_data
+    if not result.success or not isinstance(made, Derived):
+        reason = result.error or f"it makes a {type(made).__name__} of a step"
+        raise ProcessingError(f"{pipeline} of {step.step_id}: {reason}", session_id=step.session_id)
+    await _store(storage, step, made)
+    return ProcessedStep(step.session_id, step.step_id, made.columns, result.steps)
 
 
 async def session_texts(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from checkpoint_assets.model.contract_records import ProcessingResult
+from checkpoint_assets.model.errors import ProcessingError
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 
 P = ParamSpec("P")
@@ -44,10 +45,13 @@ class StepProcessor(ABC):
             if not self.validate_input(data):
                 return ProcessingResult(False, None, f"{self.name} has nothing to work on")
             made = await in_thread(self.derive, data)
+        except ProcessingError as err:
+            reason = str(err)
         except Exception as err:  # noqa: BLE001 (pages and pictures are anybody's: they only fail)
-            reason = str(err) or type(err).__name__
-            return ProcessingResult(False, None, reason, time.monotonic() - begun)
-        return ProcessingResult(True, made, None, time.monotonic() - begun)
+            reason = f"{type(err).__name__}: {err}"
+        else:
+            return ProcessingResult(True, made, None, time.monotonic() - begun)
+        return ProcessingResult(False, None, reason, time.monotonic() - begun)
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

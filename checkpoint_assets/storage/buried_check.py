@@ -29,15 +29,18 @@ class BuriedCheck:
         self._forgotten = 0
         self._asking: dict[tuple[asyncio.AbstractEventLoop, SessionId], asyncio.Event] = {}
 
-    async def refuse_if_buried(self, session_id: SessionId, step_id: StepId | None = None) -> None:
+    async def refuse_if_buried(
+        self, session_id: SessionId, step_id: StepId | None = None, *, can_wait: bool = True
+    ) -> None:
         """Raises ``Conflict`` for a session or step that was deleted and is not swept yet.
 
         A store with a spool that cannot be asked is away: what is written next goes to the spool,
-        and is checked when it is drained. Any other raises ``StoreUnavailable``.
+        and is checked when it is drained. Any other raises ``StoreUnavailable``, and so does one
+        for what cannot wait in a spool.
         """
         if self._is_clean(session_id):
             return
-        if is_away(self._store):
+        if can_wait and is_away(self._store):
             return  # what is spooled is checked when it is drained
         turn = asyncio.get_running_loop(), session_id
         answered = asyncio.Event()
@@ -48,10 +51,10 @@ class BuriedCheck:
             # each asks for itself, and at the same time.
             await under_way.wait()
             if not self._is_clean(session_id):
-                await self._ask(session_id, step_id)
+                await self._ask(session_id, step_id, can_wait)
             return
         try:
-            await self._ask(session_id, step_id)
+            await self._ask(session_id, step_id, can_wait)
         finally:
             with self._lock:
                 del self._asking[turn]
@@ -62,13 +65,13 @@ class BuriedCheck:
             asked = self._clean.get(session_id, float("-inf"))
         return asked > self._clock.monotonic() - _VALID_SECONDS
 
-    async def _ask(self, session_id: SessionId, step_id: StepId | None) -> None:
+    async def _ask(self, session_id: SessionId, step_id: StepId | None, can_wait: bool) -> None:
         now = self._clock.monotonic()
         forgotten = self._forgotten
         try:
             buried = {step async for _, step, _ in tombstones(self._store, session_id)}
         except StoreUnavailable:
-            if is_away(self._store):
+            if can_wait and is_away(self._store):
                 return  # it was found out by this
             raise
         if None in buried or step_id in buried:

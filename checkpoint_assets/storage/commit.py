@@ -65,7 +65,8 @@ async def put_once(
                 raise
             # What was in the way has gone since, or writes met (S3 answers 409 then).
             refusal = error
-    raise Conflict(f"{key} is written by others again and again", key=key) from refusal
+    # It says what is in the way: another writer each time, or a name that only differs in case.
+    raise refusal or Conflict(f"{key} is written by others", key=key)
 
 
 async def _settle(

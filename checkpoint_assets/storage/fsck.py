@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.model.ids import SessionId, StepId
-from checkpoint_assets.model.records import CommitRecord
 from checkpoint_assets.storage.commit import parse_record
 from checkpoint_assets.storage.findings import Finding, FindingKind, VerifyReport
 from checkpoint_assets.storage.hashing import digest

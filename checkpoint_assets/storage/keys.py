@@ -264,6 +264,11 @@ def parse_erasure_key(key: str) -> tuple[SessionId, StepId | None] | None:
     return parse_tombstone_key(plain) if plain != key else None
 
 
+def receipt_key(session_id: SessionId) -> str:
+    """The receipt of a session that was erased."""
+    return f"{RETENTION}/erased/{session_id}.json"
+
+
 def parse_step_key(key: str) -> StepKey | None:
     """What the key is of, or ``None`` for a key that is no step artifact (manifest, foreign)."""
     session, _, rest = key.partition("/")

@@ -41,7 +41,13 @@ class RetentionMethods(ManagerBase):
         await self._delete(parse_session_id(session_id), None, permanent)
 
     async def _delete(self, session: SessionId, step: StepId | None, permanent: bool) -> None:
-        self._buried.forget(session)
+        try:
+            await self._delete_now(session, step, permanent)
+        finally:
+            # Also what was found out while it went on.
+            self._buried.forget(session)
+
+    async def _delete_now(self, session: SessionId, step: StepId | None, permanent: bool) -> None:
         await refuse_if_cut_short(self._store, session)
         deleted_at = isoformat(self._clock.now())
         if permanent:
@@ -60,7 +66,11 @@ class RetentionMethods(ManagerBase):
             logger.info("there is no %s to delete", what)
 
     async def restore_step(self, session_id: str, step_id: str) -> None:
-        """A step that was deleted is there again. Raises ``NotFound`` once it was swept."""
+        """A step that was deleted is there again. Raises ``NotFound`` once it was swept.
+
+        Raises ``Conflict`` while it is still being deleted; a delete that was cut short is repeated
+        first, or waited out for an hour.
+        """
         session, step = parse_session_id(session_id), parse_step_id(step_id)
         self._buried.forget(session)
         await self._require("if_match", "restoring a step")
@@ -70,15 +80,17 @@ class RetentionMethods(ManagerBase):
     async def restore_session(self, session_id: str) -> list[str]:
         """A session that was deleted is there again; the keys that were brought back.
 
-        From its tombstone, else from the versions of the store. Raises ``NotFound`` if there is
-        nothing to bring back.
+        From its tombstone; else, where versions are kept, from those, and then with all its steps,
+        also those that were deleted one by one. Raises ``NotFound`` if there is nothing to bring
+        back, and ``Conflict`` while it is still being deleted.
         """
         session = parse_session_id(session_id)
         self._buried.forget(session)
         await self._require("if_match", "restoring a session")
         restored = await tombstones.restore(self._store, session, None)
         if restored is None and await self._store.keeps_versions():
-            restored = await undelete_session(self._store, session)
+            restored = await tombstones.restore_steps(self._store, session)
+            restored += await undelete_session(self._store, session)
         if not restored:
             raise NotFound(
                 f"there is nothing of session {session} to restore",

@@ -86,7 +86,7 @@ class StepMethods(ManagerBase):
         await self._require("create_only", "storing a step once")
         if replace:
             await self._may_replace()
-        await self._buried.refuse_if_buried(session, name)
+        await self._buried.refuse_if_buried(session, name, can_wait=not replace)
         await write_step(
             self._store,
             session,
@@ -221,10 +221,12 @@ class StepMethods(ManagerBase):
     async def restore_version(self, session_id: str, step_id: str, version: str) -> CommitRecord:
         """The step is again what it was in that version; what it is now becomes a version.
 
-        Raises ``NotFound`` for an unknown version, ``NotSupported`` where versions are not kept.
+        Raises ``NotFound`` for an unknown version, ``Conflict`` for a step that was deleted (it is
+        restored first), ``NotSupported`` where versions are not kept.
         """
         session, step = parse_session_id(session_id), parse_step_id(step_id)
         await self._may_replace()
+        await self._buried.refuse_if_buried(session, step, can_wait=False)
         record, data = await reading.read_step(
             self._store, session, step, tuple(Artifact), layout=self._layout, version=version
         )

@@ -135,6 +135,7 @@ async def _remove(store: Store, tombstone: Tombstone) -> int:
     found = await find_files(store, session_id, step_id, until=until)
     # A step with a commit record was stored, or stored anew, since: it is not what was deleted.
     alive = {step.step_id for step in map(parse_step_key, found.records) if step}
+    alive |= await _held_by_others(store, tombstone)
     doomed = [key for key in found.files if not _belongs_to(key, alive)]
     await delete_surely(store, doomed, session_id)
     count = len(doomed)
@@ -145,6 +146,19 @@ async def _remove(store: Store, tombstone: Tombstone) -> int:
         await remove_expirations(store, session_id, step_id)
     await _remove_tombstone(store, session_id, step_id)
     return count
+
+
+async def _held_by_others(store: Store, tombstone: Tombstone) -> set[StepId]:
+    """Steps that another tombstone can still bring back: its own sweep takes their files."""
+    others: list[StepId | None] = [None]
+    if tombstone.step_id is None:
+        others = [step async for _, step, _ in tombstones(store, tombstone.session_id) if step]
+    held: set[StepId] = set()
+    for step_id in others:
+        present = await read_tombstone(store, tombstone.session_id, step_id)
+        if present is not None:
+            held |= {step.step_id for step in map(parse_step_key, present[0].records) if step}
+    return held
 
 
 def _belongs_to(key: str, steps: set[StepId]) -> bool:

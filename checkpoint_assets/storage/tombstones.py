@@ -359,6 +359,19 @@ async def restore(store: Store, session_id: SessionId, step_id: StepId | None) -
     return list(tombstone.records)
 
 
+async def restore_steps(store: Store, session_id: SessionId) -> list[str]:
+    """All steps of the session that were deleted one by one are there again: their records' keys.
+
+    Those that are already being removed for good are left out.
+    """
+    buried = [step async for _, step, _ in tombstones(store, session_id) if step is not None]
+    restored: list[str] = []
+    for step_id in buried:
+        with suppress(NotFound):
+            restored += await restore(store, session_id, step_id) or ()
+    return restored
+
+
 async def claim_for_sweep(store: Store, tombstone: Tombstone, info: ObjectInfo) -> Tombstone | None:
     """The tombstone, if the sweep may go on: nobody restores it, nor will from now on."""
     if tombstone.state == "restoring":

@@ -42,10 +42,10 @@ class Asked:
             where["until"] = _midnight(self.until) + timedelta(days=1)
         return where
 
-    def address(self, before: str) -> str:
-        """Where the sessions before that one are."""
-        given = {name: value for name, value in asdict(self).items() if value}
-        return f"/?{urlencode({**given, 'before': before})}"
+    def address(self, before: str | None = None) -> str:
+        """Where the newest of these sessions are, or those before one."""
+        given = {**asdict(self), "before": before}
+        return f"/?{urlencode({name: value for name, value in given.items() if value})}"
 
 
 def gallery_page(

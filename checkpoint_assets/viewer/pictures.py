@@ -12,7 +12,8 @@ from PIL import Image, ImageChops
 _FORMATS = {"WEBP": "image/webp", "PNG": "image/png", "JPEG": "image/jpeg"}
 MEDIA_TYPES = frozenset(_FORMATS.values())
 _MOST_PIXELS = 50_000_000
-_THUMBNAIL = (256, 192)
+# What a timeline shows, and what a gallery does: each twice as large as it is drawn.
+SMALL, LARGE = (256, 192), (560, 350)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,9 @@ class Picture:
     height: int
     image: Image.Image
 
-    def thumbnail(self) -> bytes:
+    def thumbnail(self, size: tuple[int, int] = SMALL) -> bytes:
         """The upper part of the picture, small, as WebP of our own making."""
-        width, height = _THUMBNAIL
+        width, height = size
         visible = min(self.height, max(1, self.width * height // width))
         small = self.image.crop((0, 0, self.width, visible))
         small.thumbnail((width, height))
@@ -57,6 +58,11 @@ def read_picture(data: bytes) -> Picture:
         raise
     except Exception as err:  # Pillow raises many kinds for bytes that are no picture
         raise ValueError("it cannot be decoded") from err
+
+
+def small_picture(data: bytes, size: tuple[int, int] = SMALL) -> bytes:
+    """The thumbnail of a screenshot. Raises ``ValueError`` for what is no picture."""
+    return read_picture(data).thumbnail(size)
 
 
 def compare_pictures(before: Picture, after: Picture) -> PictureDifference | None:

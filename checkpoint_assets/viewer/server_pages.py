@@ -19,7 +19,7 @@ from checkpoint_assets.viewer.captured_values import text
 from checkpoint_assets.viewer.documents import STATIC, static_file
 from checkpoint_assets.viewer.gallery_page import Asked, gallery_page
 from checkpoint_assets.viewer.isolation import SANDBOXED_PAGE_POLICY, SERVED_POLICY
-from checkpoint_assets.viewer.pictures import MEDIA_TYPES
+from checkpoint_assets.viewer.pictures import MEDIA_TYPES, small_picture
 from checkpoint_assets.viewer.recently_used import RecentlyUsed
 from checkpoint_assets.viewer.report_folder import script_file
 from checkpoint_assets.viewer.report_shell import SHELL_END, report_shell
@@ -61,9 +61,7 @@ class ServerPages:
             [(card, card.steps > 0) for card in page.cards],
             served=True,
             asked=asked,
-            newest=asked.address("").removesuffix("&before=").removesuffix("before=")
-            if before
-            else None,
+            newest=asked.address() if before else None,
             older=asked.address(page.older) if page.older else None,
             searched=f"{page.looked_at} sessions looked at" if asked.anything else "",
         )
@@ -109,13 +107,14 @@ class ServerPages:
         return _kept(request, data, "text/html; charset=utf-8", sha256_hex(data), policy)
 
     async def thumbnail(self, request: Request) -> Response:
-        session_id, row, _ = await self._row(request)
+        session_id, step_id, described = await self._screenshot(request)
+        headers = _tagged(f"small-{described.sha256}")
+        if _is_known(request, headers["etag"]):
+            return Response(status_code=304, headers=headers)
         async with self._working:
-            step = await self._steps.get((session_id, row.step_id))
-            if step.picture is None:
-                raise NotFound("this step has no picture that can be shown")
-            data = await asyncio.to_thread(step.picture.thumbnail)
-        return _kept(request, data, "image/webp", sha256_hex(data))
+            data = await self._storage.read_artifact(session_id, step_id, Artifact.SCREENSHOT)
+            small = await asyncio.to_thread(small_picture, data or b"")
+        return Response(small, headers=headers, media_type="image/webp")
 
     async def session_thumbnail(self, request: Request) -> Response:
         async with self._working:
@@ -126,11 +125,7 @@ class ServerPages:
 
     async def picture(self, request: Request) -> Response:
         """The screenshot as it is stored: whole, a range of it, or that it has not changed."""
-        session_id, step_id = request.path_params["session"], request.path_params["step"]
-        record = await self._storage.get_commit_record(session_id, step_id)
-        described = record.artifacts.get(Artifact.SCREENSHOT)
-        if described is None or described.media_type not in MEDIA_TYPES:
-            raise NotFound("this step has no picture that can be shown")
+        session_id, step_id, described = await self._screenshot(request)
         headers = _tagged(described.sha256) | {"accept-ranges": "bytes"}
         if _is_known(request, headers["etag"]):
             return Response(status_code=304, headers=headers)
@@ -162,6 +157,14 @@ class ServerPages:
             session_id, step_id, Artifact.SCREENSHOT, start, length
         )
         return StreamingResponse(chunks, status, headers, described.media_type)
+
+    async def _screenshot(self, request: Request) -> tuple[str, str, ArtifactRecord]:
+        session_id, step_id = request.path_params["session"], request.path_params["step"]
+        record = await self._storage.get_commit_record(session_id, step_id)
+        described = record.artifacts.get(Artifact.SCREENSHOT)
+        if described is None or described.media_type not in MEDIA_TYPES:
+            raise NotFound("this step has no picture that can be shown")
+        return session_id, step_id, described
 
     async def _row(self, request: Request) -> tuple[str, StepRow, StepRow | None]:
         """The session, the step that is asked for, and the one before it."""

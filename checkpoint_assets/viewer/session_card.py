@@ -12,7 +12,7 @@ from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.storage.session_filter import time_of_id
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.viewer.captured_values import number, text
-from checkpoint_assets.viewer.pictures import read_picture
+from checkpoint_assets.viewer.pictures import LARGE, small_picture
 from checkpoint_assets.viewer.session_view import read_manifest
 
 # Steps that are asked for a picture, from the last one back.
@@ -67,11 +67,7 @@ async def read_thumbnail(storage: StorageManager, session_id: str) -> bytes | No
         try:
             data = await storage.read_artifact(session_id, step_id, Artifact.SCREENSHOT)
             if data is not None:
-                return await asyncio.to_thread(_thumbnail, data)
+                return await asyncio.to_thread(small_picture, data, LARGE)
         except (NotFound, IntegrityError, ValueError):
             continue  # the one before it will do
     return None
-
-
-def _thumbnail(data: bytes) -> bytes:
-    return read_picture(data).thumbnail()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
+from checkpoint_assets.model.ids import parse_session_id, parse_step_id
 from checkpoint_assets.model.records import CommitRecord, SessionManifest
 from checkpoint_assets.storage.content import decode_object
+from checkpoint_assets.storage.reading import read_step
 from checkpoint_assets.storage.session_filter import time_of_id
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.workers import run_all
@@ -124,17 +127,18 @@ class _Read:
 
 
 async def _read(storage: StorageManager, session_id: str, step_id: str) -> _Read:
+    ids = parse_session_id(session_id), parse_step_id(step_id)
+    record: CommitRecord | None = None
     try:
-        record = await storage.get_commit_record(session_id, step_id)
+        record, files = await read_step(storage.store, *ids, [Artifact.ACTION])
+        data = files.get(Artifact.ACTION)
+        action = decode_object(data, f"the action of {step_id}") if data else {}
     except (NotFound, IntegrityError) as err:
-        return _Read(step_id, problem=text(err.message, LONG))
-    try:
-        data = await storage.read_artifact(session_id, step_id, Artifact.ACTION)
-        return _Read(
-            step_id, record, decode_object(data, f"the action of {step_id}") if data else {}
-        )
-    except (NotFound, IntegrityError) as err:
+        if record is None:
+            with suppress(NotFound, IntegrityError):
+                record = await storage.get_commit_record(session_id, step_id)
         return _Read(step_id, record, problem=text(err.message, LONG))
+    return _Read(step_id, record, action)
 
 
 def _rows(steps: Sequence[_Read]) -> tuple[list[StepRow], int, int]:

@@ -8,8 +8,10 @@ from typing import Any
 
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import CheckpointError, IntegrityError, NotFound
+from checkpoint_assets.model.ids import parse_session_id, parse_step_id
 from checkpoint_assets.model.records import CommitRecord
 from checkpoint_assets.storage.content import decode_object
+from checkpoint_assets.storage.reading import read_step
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.viewer.captured_page import LONGEST_PAGE, CapturedPage, read_page
 from checkpoint_assets.viewer.captured_values import LONG, text
@@ -41,20 +43,23 @@ async def load_steps(storage: StorageManager, session: SessionView) -> AsyncIter
 async def load_step(storage: StorageManager, session_id: str, row: StepRow) -> LoadedStep:
     """The step with all that can be shown of it. An outage of the store is raised."""
     problems: list[str] = []
-    record: CommitRecord | None = None
-    try:
-        record = await storage.get_commit_record(session_id, row.step_id)
-    except (NotFound, IntegrityError) as err:
-        return LoadedStep(row, problems=(text(err.message, LONG),))
+    ids = parse_session_id(session_id), parse_step_id(row.step_id)
     files: dict[Artifact, bytes] = {}
-    for artifact in _FILES:
+    try:
+        record, files = await read_step(storage.store, *ids, _FILES)
+    except (NotFound, IntegrityError):
+        # Which of them is it? The others can be shown.
         try:
-            data = await storage.read_artifact(session_id, row.step_id, artifact)
+            record = await storage.get_commit_record(session_id, row.step_id)
         except (NotFound, IntegrityError) as err:
-            problems.append(f"the {artifact} cannot be shown: {text(err.message, LONG)}")
-        else:
-            if data is not None:
-                files[artifact] = data
+            return LoadedStep(row, problems=(text(err.message, LONG),))
+        for artifact in _FILES:
+            try:
+                _, found = await read_step(storage.store, *ids, [artifact])
+            except (NotFound, IntegrityError) as err:
+                problems.append(f"the {artifact} cannot be shown: {text(err.message, LONG)}")
+            else:
+                files |= found
     return await asyncio.to_thread(_loaded, row, record, files, problems)
 
 

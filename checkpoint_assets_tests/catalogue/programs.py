@@ -12,7 +12,6 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from checkpoint_assets.catalogue.catalogue import Catalogue
@@ -46,10 +45,9 @@ async def work(order: dict[str, Any]) -> None:
             await append(storage, order["who"], order["sessions"])
             return
         catalogue = Catalogue(storage, grace=GRACE, file_rows=order.get("file_rows", 20))
-        done = Path(order["until"])
         while True:
             await (catalogue.compact() if order["do"] == "compact" else catalogue.rebuild())
-            if done.exists():
+            if await asyncio.to_thread(os.path.exists, order["until"]):
                 return
     finally:
         await storage.close()

@@ -145,6 +145,23 @@ async def test_scroll_to_a_place_or_to_a_target(captures: Captures, page: str):
     assert captures.action(manifest, 1)["value"] == {"x": 0, "y": 700}
 
 
+async def test_scroll_inside_a_target(captures: Captures):
+    url = captures.pages.add(
+        "<div id=box style='width: 90px; height: 90px; overflow: auto'>"
+        "<div style='width: 900px; height: 900px'></div></div><p></p><script>box.onscroll = () =>"
+        " document.querySelector('p').textContent = [box.scrollLeft, box.scrollTop]</script>"
+    )
+    manifest = await do(
+        captures,
+        url,
+        {"scroll": {"selector": "#box", "x": 20, "y": 70}},
+        {"expect": {"selector": "p", "text": "20,70"}},
+        {"scroll": {"selector": "#box", "y": 30}},
+        {"expect": {"selector": "p", "text": "0,30"}},
+    )
+    assert captures.action(manifest, 1)["value"] == {"x": 20, "y": 70}
+
+
 async def test_wait_for_every_state(captures: Captures, page: str):
     await do(
         captures,

@@ -17,6 +17,7 @@ from PIL import Image
 from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.model.clock import parse_isoformat
 from checkpoint_assets.model.enums import Artifact, EventType, SessionState
+from checkpoint_assets.model.errors import InvalidScenario
 from checkpoint_assets.model.records import SessionManifest, SystemEvent, encode_json
 from checkpoint_assets.testing.web_server import Request, Response
 from checkpoint_assets_tests.collection.captures import Captures, scenario_on
@@ -342,6 +343,37 @@ async def test_a_log_in_is_taken_from_the_secret_that_holds_it(captures: Capture
         url = captures.pages.add(page)
         await own.run({"goto": url}, storage_state={"secret": "LOGIN"})
     assert heard == ["ann-from-before"]
+
+
+async def test_what_a_log_in_consists_of_is_masked_where_a_page_shows_it(captures: Captures):
+    cookie = {"name": "sid", "value": "tok-cookie-4711", "domain": "127.0.0.1", "path": "/"}
+    theme = cookie | {"name": "theme", "value": "dark"}
+    kept = {"name": "jwt", "value": "tok-stored-0815"}
+    origins = [{"origin": captures.pages.url, "localStorage": [kept]}]
+    state = json.dumps({"cookies": [cookie, theme], "origins": origins})
+    url = captures.pages.add(
+        "<p></p><script>document.querySelector('p').textContent ="
+        " document.cookie + localStorage.jwt</script>"
+    )
+    async with Captures(
+        captures.folder, captures.pages, environment={"CHECKPOINT_SECRET_LOGIN": state}
+    ) as own:
+        manifest = await own.run({"goto": url}, storage_state={"secret": "LOGIN"})
+    assert manifest.state is SessionState.COMPLETE, manifest.reason
+    assert "theme=dark" in captures.html(manifest)
+    assert b"tok-" not in b"".join(captures.tree(manifest.session_id).values())
+
+
+@pytest.mark.parametrize("state", ["{", "[]", '{"cookies": 1}', '{"cookies": [{"name": "a"}]}'])
+async def test_a_secret_that_is_no_log_in_state_is_named_and_not_quoted(
+    captures: Captures, state: str
+):
+    environment = {"CHECKPOINT_SECRET_LOGIN": state}
+    async with Captures(captures.folder, captures.pages, environment=environment) as own:
+        with pytest.raises(InvalidScenario) as caught:
+            await own.run({"goto": "/"}, storage_state={"secret": "LOGIN"})
+    assert str(caught.value).startswith("the secret LOGIN is no storage state")
+    assert state not in str(caught.value)
 
 
 async def test_a_subscriber_that_fails_harms_no_session(

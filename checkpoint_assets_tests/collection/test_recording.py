@@ -98,6 +98,42 @@ def test_each_recorded_step_becomes_ours(tmp_path: Path) -> None:
     assert busy.state == "hidden"
 
 
+@pytest.mark.parametrize(
+    ("words", "kind", "expected"),
+    [
+        ({}, "wait_for", {"selector": "a", "state": "visible"}),
+        ({"count": 3}, "wait_for", {"selector": "a >> nth=2", "state": "visible"}),
+        ({"operator": ">="}, "wait_for", {"selector": "a", "state": "visible"}),
+        (
+            {"operator": "<=", "count": 2},
+            "wait_for",
+            {"selector": "a >> nth=2", "state": "detached"},
+        ),
+        ({"operator": "<=", "count": 0}, "expect", {"selector": "a", "count": 0}),
+        ({"operator": "==", "count": 0}, "expect", {"selector": "a", "count": 0}),
+        ({"visible": False}, "wait_for", {"selector": "a", "state": "hidden"}),
+    ],
+)
+def test_an_element_is_waited_for_as_the_recorder_does(
+    tmp_path: Path, words: dict[str, Any], kind: str, expected: dict[str, Any]
+) -> None:
+    """Without an operator it is "at least", and without a count it is one."""
+    step = {"type": "waitForElement", "selectors": [["a"]], **words}
+    assert load(tmp_path, recording(step)).steps[1].to_dict() == {kind: expected}
+
+
+def test_no_fewer_than_none_is_always_so(tmp_path: Path) -> None:
+    step = {"type": "waitForElement", "selectors": ["a"], "operator": ">=", "count": 0}
+    assert len(load(tmp_path, recording(step)).steps) == 1
+
+
+def test_what_is_scrolled_inside_an_element_is_scrolled_there(tmp_path: Path) -> None:
+    step = {"type": "scroll", "selectors": [["#box"]], "x": 0, "y": 70.4}
+    assert load(tmp_path, recording(step)).steps[1].to_dict() == {
+        "scroll": {"selector": "#box", "x": 0, "y": 70}
+    }
+
+
 def test_held_keys_go_with_the_next_key_and_click(tmp_path: Path) -> None:
     scenario = load(
         tmp_path,
@@ -126,6 +162,8 @@ def test_step_in_a_frame_keeps_its_way_there(tmp_path: Path) -> None:
         ({"type": "customStep", "name": "x", "parameters": {}}, "'customStep'"),
         ({"type": "emulateNetworkConditions", "download": 1}, "'emulateNetworkConditions'"),
         ({"type": "click", "selectors": [["#a"]], "target": "https://b.example/"}, "another page"),
+        ({"type": "waitForElement", "selectors": ["a"], "operator": "<"}, "unknown .*'<'"),
+        ({"type": "waitForElement", "selectors": ["a"], "attributes": {}}, "attributes cannot"),
         ({"type": "click"}, "needs 'selectors'"),
         ({"type": "click", "selectrs": [["#a"]]}, "did you mean 'selectors'"),
         ({"type": "setViewport", "width": 1, "height": 1}, "after the first page"),

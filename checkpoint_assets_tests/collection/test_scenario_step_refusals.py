@@ -165,10 +165,6 @@ STEPS = {
         '5: select.values must be text, but YAML reads the unquoted 2 as a number (quote it: "2")',
     ),
     "scroll nowhere": ("- scroll: {timeout: 1}\n", "4: scroll needs 'selector', or 'x' and 'y'"),
-    "scroll both ways": (
-        "- scroll: {selector: a, y: 5}\n",
-        "4: scroll takes 'selector' or 'y', not both",
-    ),
     "scroll a fraction": (
         "- scroll: {y: 0.5}\n",
         "4: scroll.y must be a whole number from -1000000 to 1000000",

@@ -64,6 +64,12 @@ BEFORE: dict[str, Before] = {
     "expired and pinned": beginnings.expired_and_pinned,
     "deleted long ago and pinned": beginnings.deleted_long_ago_and_pinned,
 }
+# What is not promised, see docs/guarantees.md: who stores the files of a step again that somebody
+# left a day ago, while a repair takes them for orphans.
+NOT_PROMISED = {
+    ("write", "repair", "old half a step"),
+    ("write other", "repair", "old half a step"),
+}
 # Where a call has nothing to do it meets nobody.
 BUSY: dict[str, set[str]] = {
     "sweep": {"deleted long ago", "session deleted long ago", "deleted long ago and pinned"},
@@ -101,6 +107,10 @@ ESSENTIAL = [
     ("delete", "pin", "a step"),
     ("delete", "close", "a step"),
     ("delete for good", "write", "nothing"),
+    ("delete for good", "write", "a step"),
+    ("delete for good", "pin", "session deleted"),
+    ("delete session for good", "write other", "nothing"),
+    ("delete session for good", "restore", "deleted"),
     ("delete for good", "read", "a step"),
     ("sweep", "sweep", "deleted long ago and pinned"),
     ("sweep", "restore", "deleted long ago"),
@@ -111,17 +121,18 @@ ESSENTIAL = [
 ]
 
 
-def meetings() -> list[Any]:
+def meetings(*, all_of_them: bool = FULL) -> list[Any]:
     """Two calls, and a beginning that gives both of them something to do."""
     everything = [
         (one, other, before)
         for one, other in itertools.combinations_with_replacement(ACTS, 2)
         for before in BEFORE
         if before in BUSY.get(one, BEFORE) and before in BUSY.get(other, BEFORE)
+        if (one, other, before) not in NOT_PROMISED
     ]
     return [
         pytest.param(*names, id="{} x {}, {}".format(*names))
-        for names in (everything if FULL else ESSENTIAL)
+        for names in (everything if all_of_them else ESSENTIAL)
     ]
 
 
@@ -129,7 +140,8 @@ def meetings() -> list[Any]:
 def test_two_calls_keep_the_guarantees_in_every_schedule_and_at_every_crash(
     one: str, other: str, before: str
 ):
-    explore(meeting(BEFORE[before], ACTS[one], ACTS[other]), by_task=not FULL)
+    in_each_order = FULL and (one, other, before) in ESSENTIAL
+    explore(meeting(BEFORE[before], ACTS[one], ACTS[other]), by_task=not in_each_order)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +155,8 @@ def test_a_call_keeps_the_guarantees_whichever_of_its_answers_is_lost(name: str,
     explore(again, kills=0, refused=1, by_task=True)
 
 
-@pytest.mark.skipif(not FULL, reason="two calls, lost answers and a crash: make fault")
-@pytest.mark.parametrize(("one", "other", "before"), meetings())
+@pytest.mark.skipif(not FULL, reason="two calls and lost answers: make fault")
+@pytest.mark.parametrize(("one", "other", "before"), meetings(all_of_them=False))
 def test_two_calls_keep_the_guarantees_whichever_answer_is_lost(one: str, other: str, before: str):
     explore(meeting(BEFORE[before], ACTS[one], ACTS[other]), kills=0, lost=1, by_task=True)
 

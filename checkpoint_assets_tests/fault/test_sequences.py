@@ -26,7 +26,7 @@ from checkpoint_assets_tests.fault.world import DAY, SPOOL_PARTS, A, B, NoLocks,
 
 pytestmark = pytest.mark.fault
 
-WALKS = scaled(40, 3000)
+WALKS = scaled(40, 1000)
 CALLS = 25
 STEPS: list[Step] = [("s1", "1"), ("s1", "2"), ("s10", "1")]
 SESSIONS = sorted({session for session, _ in STEPS})
@@ -253,26 +253,26 @@ class Walk:
         assert step[0] not in self.model.pinned
         self.model.visible.pop(step, None)
         self.model.graves.pop(step, None)
-        # A session that was deleted with it comes back without it.
-        grave = self.model.graves.get((step[0], None))
-        if grave is not None:
-            self.model.graves[step[0], None] = Grave(
-                {name: c for name, c in grave.steps.items() if name != step}, grave.since
-            )
+        # A session that was deleted with it comes back without it, or is nothing to come back.
+        grave = self.model.graves.pop((step[0], None), None)
+        left = {name: c for name, c in grave.steps.items() if name != step} if grave else {}
+        if grave and left:
+            self.model.graves[step[0], None] = Grave(left, grave.since)
 
     async def call_restore_step(self, manager: StorageManager, step: Step) -> None:
         await manager.restore_step(*step)
         self.model.raise_(*step)
 
     async def call_restore_session(self, manager: StorageManager, step: Step) -> None:
-        await manager.restore_session(step[0])
+        restored = await manager.restore_session(step[0])
         if (step[0], None) in self.model.graves:
             self.model.raise_(step[0], None)
             return
-        # Where versions are kept, a session comes back from them, with all its steps.
-        for (session, _), grave in self.model.graves.items():
-            if session == step[0]:
-                self.model.visible = {**grave.steps, **self.model.visible}
+        # Its tombstone held the manifest alone; or it came back from the versions of the store,
+        # with all its steps.
+        for session, name in list(self.model.graves):
+            if session == step[0] and f"{session}/{name}.metadata.json" in restored:
+                self.model.raise_(session, name)
 
     async def call_sweep(self, manager: StorageManager, step: Step) -> None:
         report = await manager.sweep()
@@ -290,6 +290,7 @@ class Walk:
             assert expired.session_id not in self.model.pinned
             assert expired.expires_at <= self.clock.now()
             self.model.bury(expired.session_id, expired.step_id, self.clock.now())
+            self.deleted.add(expired.session_id)
 
     async def call_pin(self, manager: StorageManager, step: Step) -> None:
         await manager.pin(step[0], "a reason")

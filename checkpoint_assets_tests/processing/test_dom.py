@@ -77,18 +77,23 @@ def deep_frames() -> str:
     [
         ("<div>" * 100_000, "deep"),
         ("<table><tr><td>" * 50_000, "deep"),
-        ("<p>" * 400_000, "elements"),
         ("".join(f"<b a={n}><p>" for n in range(200_000)), "elements"),
-        ("<div>" * 1500 + "</b>" * 4 * MIB, "too long"),
         ("x" * 32_000_001, "characters"),
     ],
-    ids=["depth", "tables", "width", "formatting", "stray ends", "size"],
+    ids=["depth", "tables", "elements", "size"],
 )
 def test_a_page_beyond_the_limits_is_refused_soon(html: str, reason: str) -> None:
     begun = time.monotonic()
     with pytest.raises(ProcessingError, match=reason):
-        parse_html(html, seconds=2)
+        parse_html(html)
     assert time.monotonic() - begun < 20
+
+
+def test_a_page_that_takes_too_long_is_given_up() -> None:
+    ends_of_nothing = "<div>" * 1500 + "</b>" * 4 * MIB
+
+    with pytest.raises(ProcessingError, match="too long"):
+        parse_html(ends_of_nothing, seconds=0.5)
 
 
 @pytest.mark.parametrize(

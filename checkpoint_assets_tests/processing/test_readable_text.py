@@ -18,6 +18,11 @@ def test_blocks_are_lines_and_inline_elements_are_not() -> None:
     ) == ("Cups\nBlue cup, 3 left.\nSoon more")
 
 
+def test_links_beside_each_other_are_words_of_their_own() -> None:
+    html = "<nav><a href=1>Tea</a><a href=2><b>P</b><i>ots</i></a></nav><pre><span>f</span><span>()</span>"
+    assert text_of(html) == "Tea Pots\nf()"
+
+
 def test_cells_of_a_row_are_one_line() -> None:
     assert text_of("<table><tr><td>Tea<td>€4</tr><tr><td>Pot<td>€30</table>") == "Tea €4\nPot €30"
 

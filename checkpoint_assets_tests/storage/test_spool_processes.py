@@ -98,7 +98,7 @@ async def assert_all_is_in_s3(site: SpoolSite, sessions: int, count: int) -> Non
     assert (await fresh.verify(read_data=True)).findings == []
 
 
-@pytest.mark.parametrize("seed", range(scaled(2, 50)))
+@pytest.mark.parametrize("seed", range(scaled(2, 20)))
 async def test_killed_drainer_loses_nothing_and_the_next_goes_on(
     spool_site: SpoolSite, seed: int
 ) -> None:
@@ -129,7 +129,7 @@ async def test_killed_drainer_loses_nothing_and_the_next_goes_on(
     await assert_all_is_in_s3(spool_site, 2, 6)
 
 
-@pytest.mark.parametrize("seed", range(scaled(2, 50)))
+@pytest.mark.parametrize("seed", range(scaled(2, 20)))
 async def test_killed_writer_leaves_whole_steps_in_the_spool(
     spool_site: SpoolSite, seed: int
 ) -> None:

@@ -34,10 +34,6 @@ async def report(open_page: Open, url: str) -> Page:
     return page
 
 
-def current(page: Page) -> str:
-    return page.locator("#strip [aria-current=step] .number").inner_text()  # type: ignore[return-value]
-
-
 async def is_at(page: Page, number: int) -> None:
     await expect(page.locator("#strip [aria-current=step] .number")).to_have_text(str(number))
     await expect(page.locator("#position")).to_contain_text(f"{number} of 5")
@@ -157,7 +153,7 @@ async def test_the_dom_difference_is_lines_that_came_and_went(report: Page) -> N
     await report.keyboard.press("j")
     await report.get_by_role("tab", name="DOM difference").click()
     view = report.locator("#view-dom")
-    await expect(view).to_contain_text("1 lines came, 1 went")
+    await expect(view).to_contain_text("1 line came, 1 went")
     await expect(view.locator("del")).to_have_text("Green one", use_inner_text=True)
     await expect(view.locator("ins")).to_have_text("In your cart", use_inner_text=True)
     await report.keyboard.press("End")

@@ -30,6 +30,11 @@ class Lease:
     version: str | None = None
     _began_in: Browser | None = None
 
+    @property
+    def contained(self) -> bool:
+        """See ``LocalChromium.contained``."""
+        return self.chromium.contained
+
     async def start(self) -> None:
         """Start the browser, if it does not run. Raises ``BrowserUnavailable``."""
         await self.chromium.start()
@@ -44,6 +49,10 @@ class Lease:
         self._began_in = context.browser
         self.version = self.chromium.version
         return context
+
+    async def leave(self, context: BrowserContext) -> None:
+        """See ``LocalChromium.leave``."""
+        await self.chromium.leave(context)
 
     @property
     def lost(self) -> bool:

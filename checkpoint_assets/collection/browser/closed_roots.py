@@ -12,6 +12,8 @@ from playwright.async_api import Error as PlaywrightError
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 
 MOST = 1000
+# The browser keeps what it found until it is told not to, which costs as much as the search.
+MOST_SEARCHES = 20
 # Gives the root to the world that reads its document: its own, or that of a frame around it.
 _REVEAL = """function () {
   let reader = window;
@@ -33,6 +35,7 @@ class ClosedRoots:
         self._fruitless = 0
         self._pause = 0
         self._shown: set[int] = set()
+        self._searches: list[str] = []
 
     async def nodes(self) -> int | None:
         """How many nodes there are; ``None`` when it is not worth asking.
@@ -47,7 +50,11 @@ class ClosedRoots:
             await self._cdp.send("DOM.enable")
             self._enabled = True
         search = await self._cdp.send("DOM.performSearch", {"query": ""})
-        await self._cdp.send("DOM.discardSearchResults", {"searchId": search["searchId"]})
+        self._searches.append(search["searchId"])
+        if len(self._searches) == MOST_SEARCHES:
+            for search_id in self._searches:
+                await self._cdp.send("DOM.discardSearchResults", {"searchId": search_id})
+            self._searches.clear()
         return search["resultCount"]
 
     async def reveal(self, world: IsolatedWorld) -> bool:
@@ -63,6 +70,7 @@ class ClosedRoots:
         # Else every change of the page would be told to us from now on.
         await self._cdp.send("DOM.disable")
         self._enabled = False
+        self._searches.clear()
         known, self._shown = self._shown, {root for _, root in roots}
         more = not self._shown <= known
         self._fruitless = 0 if more else self._fruitless + 1

@@ -15,13 +15,12 @@ _SCRIPTS = (
     "dom", "paper", "scopes", "stamps", "sheets", "states", "secrets", "pictures", "elements",
     "snapshot", "page_world",
 )  # fmt: skip
+PAGE_WORLD = "\n".join(_HERE.joinpath("page_world", f"{name}.js").read_text() for name in _SCRIPTS)
 # An own property: what the page has named "checkpoint" is none.
-_SOURCE = (
-    '(() => { "use strict"; if (!Object.hasOwn(globalThis, "checkpoint")) {\n'
-    + "\n".join(_HERE.joinpath("page_world", f"{name}.js").read_text() for name in _SCRIPTS)
-    + '\nObject.defineProperty(globalThis, "checkpoint", { value: makeWorld() }); }\n'
-    + "return globalThis.checkpoint; })()"
-)
+_SOURCE = f"""(() => {{ "use strict"; if (!Object.hasOwn(globalThis, "checkpoint")) {{
+{PAGE_WORLD}
+Object.defineProperty(globalThis, "checkpoint", {{ value: makeWorld() }}); }}
+return globalThis.checkpoint; }})()"""
 # What CDP says when the page has navigated under a call.
 _NAVIGATED = (
     "Cannot find context",

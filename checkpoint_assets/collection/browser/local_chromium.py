@@ -31,6 +31,9 @@ class LocalChromium:
     to the program: it ends sessions in order, and the browser after them.
     """
 
+    # Its pages reach the network through their session's proxy, or not at all.
+    contained = True
+
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._playwright: Playwright | None = None
@@ -86,6 +89,10 @@ class LocalChromium:
             if self._browser is browser:
                 self._browser = None
             return await self._open_context(await self._running(), options)
+
+    async def leave(self, context: BrowserContext) -> None:
+        """Close a context that ``new_context`` has made."""
+        await context.close()
 
     async def _open_context(self, browser: Browser, options: dict[str, Any]) -> BrowserContext:
         return await within(

@@ -14,9 +14,8 @@ from playwright.async_api import BrowserContext
 from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.address_gate import Resolve, resolve
-from checkpoint_assets.collection.browser.browser_pool import Lease
 from checkpoint_assets.collection.browser.forward_proxy import Dial, ForwardProxy, dial
-from checkpoint_assets.collection.browser.local_chromium import LocalChromium
+from checkpoint_assets.collection.browser.session_browser import SessionBrowser
 from checkpoint_assets.collection.browser.step_runner import CapturedStep, StepRunner
 from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.scenario import Scenario
@@ -30,6 +29,8 @@ from checkpoint_assets.runtime.cleanup import to_the_end
 
 # Captured whatever else is left out: a step without them would say nothing.
 ALWAYS = frozenset({Artifact.ACTION, Artifact.METADATA})
+# Shorter values of cookies are words such as "accepted", which pages are full of.
+SHORTEST_TOKEN = 12
 # Chromium's word for "not even loopback": its proxy settings leave that out by default.
 NO_BYPASS = "<-loopback>"
 
@@ -44,7 +45,7 @@ class LocalBrowserSource:
     def __init__(
         self,
         scenario: Scenario,
-        browser: LocalChromium | Lease,
+        browser: SessionBrowser,
         settings: Settings,
         *,
         site_url: str | None = None,
@@ -85,14 +86,15 @@ class LocalBrowserSource:
 
     async def _connect(self) -> None:
         await self._browser.start()
-        self._proxy = ForwardProxy(self._allowed(), resolver=self._resolver, dial=self._dial)
-        try:
-            await self._proxy.start()
-        except OSError as err:
-            raise DataCollectionError(f"the session's proxy cannot listen: {err}") from err
-        self._context = await self._browser.new_context(
-            proxy={"server": self._proxy.url, "bypass": NO_BYPASS}, **self._context_options()
-        )
+        options = self._context_options()
+        if self._browser.contained:
+            self._proxy = ForwardProxy(self._allowed(), resolver=self._resolver, dial=self._dial)
+            try:
+                await self._proxy.start()
+            except OSError as err:
+                raise DataCollectionError(f"the session's proxy cannot listen: {err}") from err
+            options["proxy"] = {"server": self._proxy.url, "bypass": NO_BYPASS}
+        self._context = await self._browser.new_context(**options)
         self._encoders = ThreadPoolExecutor(
             self._settings.encode_threads, thread_name_prefix="checkpoint-encode"
         )
@@ -125,7 +127,7 @@ class LocalBrowserSource:
                 # A browser that is gone has closed its contexts already.
                 with contextlib.suppress(PlaywrightError, TimeoutError):
                     async with asyncio.timeout(self._settings.timeouts.close):
-                        await context.close()
+                        await self._browser.leave(context)
         finally:
             if encoders is not None:
                 # What is being encoded is soon done; what waits to be is not begun.
@@ -215,20 +217,31 @@ class LocalBrowserSource:
             return None
         name = self._scenario.storage_state.name
         try:
-            return json.loads(self._secrets[name])
-        except ValueError as err:
+            state = json.loads(self._secrets[name])
+            self._redactor.add(_tokens(state))
+        except (ValueError, TypeError, AttributeError, KeyError) as err:
             raise InvalidScenario(
                 f"the secret {name} is no storage state",
                 hint="give it the JSON that Playwright's storage_state() returns",
             ) from err
+        return state
 
     def _collected(self, step: CapturedStep) -> CollectedData:
         return CollectedData(
             source_id=self.get_source_id(),
             timestamp=step.timestamp,
             data_format="checkpoint/step",
-            collection_method="cdp",
+            collection_method=step.page.get("capture", "cdp"),
             raw_data=step.artifacts.get(Artifact.HTML, b""),
             metadata={"step_id": step.step_id, "action": step.action, "page": step.page},
             artifacts=step.artifacts,
         )
+
+
+def _tokens(state: dict[str, Any]) -> list[str]:
+    """Values of a log-in state that are long enough to be what a log-in consists of."""
+    stored = [
+        entry for origin in state.get("origins", []) for entry in origin.get("localStorage", [])
+    ]
+    values: list[str] = [entry["value"] for entry in (*state.get("cookies", []), *stored)]
+    return [value for value in values if len(value) >= SHORTEST_TOKEN]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urljoin
 
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 from checkpoint_assets.collection.action_record import ActionRecord
 from checkpoint_assets.collection.address_gate import Resolve, check_url, resolve
@@ -38,6 +38,7 @@ from checkpoint_assets.collection.steps import (
     Fill,
     Goto,
     Hover,
+    Position,
     Press,
     Scroll,
     Select,
@@ -58,6 +59,7 @@ from checkpoint_assets.model.errors import (
 S = TypeVar("S")
 
 _POLL = 0.1
+_SCROLL = "(what, {x, y}) => what.scrollTo({left: x, top: y, behavior: 'instant'})"
 
 
 class PageActions:
@@ -215,7 +217,8 @@ class PageActions:
             case Hover():
                 return lambda: locator.hover()
             case Scroll():
-                return lambda: locator.scroll_into_view_if_needed()
+                record.value = step.place
+                return lambda: _scroll(locator, step.place)
             case Upload():
                 record.value = list(step.names)
                 return lambda: locator.set_input_files([str(file) for file in step.files])
@@ -230,11 +233,8 @@ class PageActions:
             record.value = MASK if record.is_private else step.key
             call = self._page.keyboard.press(step.key)
         else:
-            record.value = {"x": step.x, "y": step.y}
-            call = self._page.evaluate(
-                "([x, y]) => window.scrollTo({left: x, top: y, behavior: 'instant'})",
-                [step.x, step.y],
-            )
+            record.value = place = {**(step.place or {})}
+            call = self._page.evaluate(f"(place) => ({_SCROLL})(window, place)", place)
         try:
             await within(self._seconds(step), call, step.kind)
         finally:
@@ -322,6 +322,13 @@ class PageActions:
                 await asyncio.sleep(_POLL)
 
         await within(seconds, ask(), f"waiting for {what}")
+
+
+async def _scroll(locator: Locator, place: Position | None) -> None:
+    if place is None:
+        await locator.scroll_into_view_if_needed()
+    else:
+        await locator.evaluate(_SCROLL, {**place})
 
 
 def _since(started: float) -> float:

@@ -99,7 +99,7 @@ class PageCapture:
         main = readings.pop(MAIN)
         assert main is not None  # noqa: S101 (the main frame is read, or an error raised)
         consistency = {"mutations": mutations, "retries": retries}
-        observation = _observation(stitch(main, readings), picture, consistency, full_page)
+        observation = make_observation(stitch(main, readings), picture, consistency, full_page)
         if put_back:
             observation.facts["scroll_restored"] = True
         return observation
@@ -156,16 +156,21 @@ class PageCapture:
             await asyncio.wait(ends)
 
     def _options(self) -> dict[str, Any]:
-        return {
-            "privateNames": PRIVATE_FIELD_NAMES,
-            "privatePurposes": PRIVATE_FIELD_PURPOSES,
-            "privateSelectors": list(PRIVATE_SELECTORS),
-            "canvas": self._settings.canvas,
-            "maxNodes": self._settings.max_nodes,
-            "maxLength": self._settings.max_html,
-            "maxTime": self._deadline * READ * 1000,
-            "maxFrameDepth": MAX_FRAME_DEPTH,
-        }
+        return reading_options(self._settings, self._deadline)
+
+
+def reading_options(settings: Capture, deadline: float) -> dict[str, Any]:
+    """What ``snapshot.js`` has to know."""
+    return {
+        "privateNames": PRIVATE_FIELD_NAMES,
+        "privatePurposes": PRIVATE_FIELD_PURPOSES,
+        "privateSelectors": list(PRIVATE_SELECTORS),
+        "canvas": settings.canvas,
+        "maxNodes": settings.max_nodes,
+        "maxLength": settings.max_html,
+        "maxTime": deadline * READ * 1000,
+        "maxFrameDepth": MAX_FRAME_DEPTH,
+    }
 
 
 def _masked(readings: Mapping[str, Reading | None]) -> bool:
@@ -182,9 +187,10 @@ def _ended(task: asyncio.Task[None]) -> None:
         task.exception()  # a page that is gone has no clock to set
 
 
-def _observation(
+def make_observation(
     page: Reading, picture: Picture, consistency: dict[str, Any], full_page: bool
 ) -> Observation:
+    """What was read and what was photographed, put together."""
     redactions = [{"rule": rule, "count": n} for rule, n in sorted(page["redactions"].items())]
     facts = {
         "url": page["url"],

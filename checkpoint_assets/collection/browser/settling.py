@@ -11,6 +11,7 @@ from typing import Any, Literal
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import Page, Request, WebSocket
 
+from checkpoint_assets.collection.browser.fallback_world import FallbackWorld
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 
 # Requests that stay open, or that nothing on the page waits for.
@@ -55,7 +56,7 @@ class Settling:
     action in the same way is no reason to wait.
     """
 
-    def __init__(self, page: Page, world: IsolatedWorld) -> None:
+    def __init__(self, page: Page, world: IsolatedWorld | FallbackWorld) -> None:
         self._world = world
         self._pending: set[Request] = set()
         self._changed = asyncio.Event()
@@ -99,7 +100,10 @@ class Settling:
 
     def _opened(self, socket: WebSocket) -> None:
         self._streams.add(socket)
-        socket.on("close", self._streams.discard)
+        socket.on("close", self._closed)
+
+    def _closed(self, socket: WebSocket) -> None:
+        self._streams.discard(socket)
 
     async def settle(self, limit: float) -> Settle:
         """Wait for requests, DOM, fonts and finite animations, at most ``limit`` seconds.

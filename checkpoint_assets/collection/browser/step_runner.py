@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, CDPSession, Page
+from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.action_record import ActionRecord
 from checkpoint_assets.collection.address_gate import Resolve, resolve
-from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.deadline import is_gone, translate, within
+from checkpoint_assets.collection.browser.fallback_capture import FallbackCapture
+from checkpoint_assets.collection.browser.fallback_world import FallbackWorld
 from checkpoint_assets.collection.browser.forward_proxy import ForwardProxy
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.page_actions import PageActions
@@ -31,6 +34,7 @@ from checkpoint_assets.model.clock import Clock, isoformat
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import (
     BrowserCrashed,
+    CaptureTimeout,
     DataCollectionError,
     InvalidScreenshot,
     NavigationFailed,
@@ -63,9 +67,9 @@ class StepRunner:
     def __init__(
         self,
         page: Page,
-        world: IsolatedWorld,
+        world: IsolatedWorld | FallbackWorld,
         actions: PageActions,
-        capture: PageCapture,
+        capture: PageCapture | FallbackCapture,
         settings: Settings,
         redactor: Redactor,
         encoders: ThreadPoolExecutor,
@@ -101,9 +105,11 @@ class StepRunner:
     ) -> Self:
         """A runner on a new page of the context. Raises ``DataCollectionError``."""
         seconds = settings.timeouts.launch
-        page = await within(seconds, context.new_page(), "opening a page")
-        cdp = await within(seconds, context.new_cdp_session(page), "opening a CDP session")
-        world = IsolatedWorld(cdp)
+        # A remote session has its one empty page already: the one that its viewers see.
+        page = context.pages[0] if context.pages else None
+        page = page or await within(seconds, context.new_page(), "opening a page")
+        cdp = await _cdp_session(seconds, context, page)
+        world = IsolatedWorld(cdp) if cdp else FallbackWorld(page)
         actions = PageActions(
             page,
             settings,
@@ -116,14 +122,15 @@ class StepRunner:
         )
         # Asked of the empty page that a new one is: no script of a site has a say in it.
         scale = await within(seconds, page.evaluate("devicePixelRatio"), "asking for the scale")
-        capture = PageCapture(
-            cdp,
-            world,
-            deadline=settings.timeouts.capture,
-            scale=float(scale),
-            page=page,
-            settings=settings.capture,
-        )
+        options: dict[str, Any] = {
+            "deadline": settings.timeouts.capture,
+            "scale": float(scale),
+            "settings": settings.capture,
+        }
+        if isinstance(world, FallbackWorld):
+            capture = FallbackCapture(page, world, **options)
+        else:
+            capture = PageCapture(world.cdp, world, page=page, **options)
         return cls(page, world, actions, capture, settings, redactor, encoders, clock, proxy)
 
     async def run(
@@ -234,6 +241,19 @@ class StepRunner:
         return CapturedStep(
             step_id(record.ordinal, record.kind), timestamp, action, redact.json(page), artifacts
         )
+
+
+async def _cdp_session(seconds: float, context: BrowserContext, page: Page) -> CDPSession | None:
+    """A CDP session; none where the browser knows no CDP: then the fallback captures the page."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await context.new_cdp_session(page)
+    except TimeoutError as err:
+        raise CaptureTimeout(f"opening a CDP session took longer than {seconds:g} s") from err
+    except PlaywrightError as err:
+        if is_gone(err):
+            raise translate(err, "opening a CDP session") from err
+        return None
 
 
 def _out_of_bounds(url: str) -> NavigationFailed | None:

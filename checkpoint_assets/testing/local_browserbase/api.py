@@ -68,12 +68,14 @@ class Api:
         limits: Limits,
         *,
         shortest_timeout: int,
+        longest_timeout: int | None,
         host: Callable[[], str],
     ) -> None:
         self._account = account
         self._sessions = sessions
         self._limits = limits
         self._shortest = shortest_timeout
+        self._longest = longest_timeout
         self._host = host
         self._handlers: dict[str, Callable[..., Awaitable[Answer]]] = {
             operation: getattr(self, "_" + operation.replace(".", "_")) for operation in OPERATIONS
@@ -98,6 +100,7 @@ class Api:
         wish = read_wish(
             body,
             shortest=self._shortest,
+            longest=self._longest,
             default=DEFAULT_TIMEOUT,
             contexts=self._account.contexts,
             extensions=self._account.extensions,

@@ -42,7 +42,8 @@ class LocalBrowserbase:
     """Browserbase on 127.0.0.1, with a real Chromium for each session. A context manager.
 
     ``concurrent`` and ``creations`` (in 60 seconds) are the limits of the plan.
-    ``shortest_timeout`` lets sessions expire sooner than the real API, whose least is 60 seconds.
+    ``shortest_timeout`` lets sessions expire sooner than the real API, whose least is 60 seconds;
+    ``longest_timeout`` is where they end although they asked for more.
     With ``reuse`` a browser that a session leaves behind is wiped and lent to the next one, which
     saves starting it. ``arguments`` are more ones for Chromium. All methods may be called from any
     thread; when the server stops, or its process ends, everything it started ends, too.
@@ -56,6 +57,7 @@ class LocalBrowserbase:
         concurrent: int = 25,
         creations: int = 1000,
         shortest_timeout: int = 60,
+        longest_timeout: int | None = None,
         reuse: bool = False,
         chromium: Path | None = None,
         arguments: Sequence[str] = (),
@@ -66,6 +68,7 @@ class LocalBrowserbase:
         self._port = port
         self._limits = Limits(clock, concurrent, creations)
         self._shortest = shortest_timeout
+        self._longest = longest_timeout
         self._reuse = reuse
         self._chromium = chromium
         self._arguments = arguments
@@ -188,6 +191,7 @@ class LocalBrowserbase:
             sessions,
             self._limits,
             shortest_timeout=self._shortest,
+            longest_timeout=self._longest,
             host=self._host,
         )
         connections: dict[Connection, asyncio.Task[None]] = {}

@@ -18,6 +18,7 @@ def read_wish(
     body: dict[str, Any],
     *,
     shortest: int,
+    longest: int | None,
     default: int,
     contexts: Container[str],
     extensions: Container[str],
@@ -45,7 +46,7 @@ def read_wish(
     if extension_id is not None and extension_id not in extensions:
         raise ApiError(404, f"Extension {extension_id} not found")
     return SessionWish(
-        timeout=timeout,
+        timeout=min(timeout, longest or LONGEST),
         keep_alive=bool(body.get("keepAlive", False)),
         region=region,
         viewport=(_pixels(viewport, "width", 1024), _pixels(viewport, "height", 768)),

@@ -291,7 +291,7 @@
     const { dom } = shown;
     if (!dom) return [empty("There is no page before this one to compare with.")];
     if (!dom.added && !dom.removed) return [empty("The DOM did not change.")];
-    const words = `${dom.added} lines came, ${dom.removed} went.` +
+    const words = `${dom.added} ${dom.added === 1 ? "line" : "lines"} came, ${dom.removed} went.` +
       (dom.exact ? "" : " The pages are too large to be put side by side: lines are counted.") +
       (dom.whole ? "" : " The rest is not shown.");
     const lines = dom.rows.map(([sign, line]) => {
@@ -351,7 +351,13 @@
     if (shown) showTab();
   }
 
-  for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => choose(name));
+  for (const name of TABS) {
+    byId(`tab-${name}`).addEventListener("click", (event) => {
+      choose(name);
+      // Whoever points is not in the list of tabs: the arrow keys stay those of the steps.
+      if (event.detail) byId("stage").focus({ preventScroll: true });
+    });
+  }
   for (const name of ["mark", "before", "blend"]) byId(name).addEventListener("change", showTab);
   byId("previous").addEventListener("click", () => select(current - 1));
   byId("next").addEventListener("click", () => select(current + 1));

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import BrowserContext, CDPSession, Page, Route
 
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.page_capture import Observation, PageCapture
-from checkpoint_assets_tests.pages import Pages
+from checkpoint_assets_tests.pages import Pages, hermetic_settings
 
 
 @dataclass
@@ -65,6 +68,19 @@ async def new_tab(browser: LocalChromium, pages: Pages) -> AsyncIterator[NewTab]
 async def tab(new_tab: NewTab) -> Tab:
     """One tab."""
     return await new_tab()
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="session", params=["chromium-headless-shell", "chromium"]
+)
+async def each_browser(request: pytest.FixtureRequest) -> AsyncIterator[LocalChromium]:
+    """Both kinds of Chromium, one after the other."""
+    path = shutil.which(request.param)
+    if path is None:
+        pytest.skip(f"there is no {request.param}")
+    settings = hermetic_settings().model_copy(update={"chromium": Path(path)})
+    async with LocalChromium(settings) as chromium:
+        yield chromium
 
 
 Reopen = Callable[..., Awaitable[Page]]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.config import Settings
@@ -20,7 +18,7 @@ from checkpoint_assets_tests.collection.browser.made_up_network import (
     MadeUpNetwork,
 )
 from checkpoint_assets_tests.collection.browser.safety_case import Inner, Runner, port_of
-from checkpoint_assets_tests.pages import Pages, hermetic_settings
+from checkpoint_assets_tests.pages import Pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -44,19 +42,6 @@ def inner(tmp_path: Path) -> Iterator[Inner]:
 @pytest.fixture
 def run(browser: LocalChromium, network: MadeUpNetwork) -> Runner:
     return Runner(browser, network)
-
-
-@pytest_asyncio.fixture(
-    scope="module", loop_scope="session", params=["chromium-headless-shell", "chromium"]
-)
-async def each_browser(request: pytest.FixtureRequest) -> AsyncIterator[LocalChromium]:
-    """Both kinds of Chromium, one after the other."""
-    path = shutil.which(request.param)
-    if path is None:
-        pytest.skip(f"there is no {request.param}")
-    settings = hermetic_settings().model_copy(update={"chromium": Path(path)})
-    async with LocalChromium(settings) as chromium:
-        yield chromium
 
 
 # Ways out of a page

@@ -316,11 +316,11 @@ async def test_what_does_not_end_in_time_is_given_up_with_the_reason(tab: Tab, c
 
 
 async def test_a_page_that_polled_before_the_action_is_not_waited_for(tab: Tab):
-    await tab.show(
-        f"<p id=out></p><script>setInterval(() => fetch('{slow(tab.pages, 0)}'), 200)</script>"
-    )
+    url = slow(tab.pages, 0)
+    await tab.show(f"<p id=out></p><script>setInterval(() => fetch('{url}'), 200)</script>")
     settling = Settling(tab.page, tab.world)
-    await settling.settle(1.5)
+    for _ in range(3):
+        await tab.page.wait_for_event("requestfinished")
     settling.begin()
     settle = await settling.settle(3)
     assert settle.reason == "quiet"

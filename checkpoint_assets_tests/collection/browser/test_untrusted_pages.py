@@ -178,6 +178,63 @@ async def test_compressed_bomb_in_a_page_leaves_the_session_working(run: Runner,
     assert "ok" in captured.html(1)
 
 
+async def test_page_of_one_huge_piece_is_cut_off_and_said_to_be(run: Runner, pages: Pages):
+    bomb = gzip.compress(b"<!doctype html><p>begins</p><!--" + b"x" * 30_000_000 + b"-->")
+    answer = Response(body=bomb, headers={"Content-Encoding": "gzip"})
+    captured = await run({"goto": pages.add(answer).replace(pages.url, "")}, {"press": "Tab"})
+    assert captured.error is None
+    assert captured.page()["incomplete"].startswith("the page was cut off")
+    assert len(captured.html()) < 17_000_000
+
+
+@pytest.mark.parametrize("body", [b"", b"x"])
+async def test_page_of_nothing_is_a_page(run: Runner, pages: Pages, body: bytes):
+    captured = await run({"goto": pages.add(Response(body=body)).replace(pages.url, "")})
+    assert captured.error is None
+    assert captured.html().startswith("<html")
+
+
+async def test_document_that_is_no_page_ends_with_a_reason(
+    each_browser: LocalChromium, network: MadeUpNetwork, pages: Pages
+):
+    """Chromium shows a PDF in a page of its own; the headless shell downloads it."""
+    pdf = b"%PDF-1.1\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF"
+    answer = Response(body=pdf, media_type="application/pdf")
+    page = pages.add("<title>after</title>").replace(pages.url, "")
+    run = Runner(each_browser, network)
+    captured = await run({"goto": pages.add(answer).replace(pages.url, "")})
+    if captured.error is not None:
+        assert "is a download" in str(captured.error)
+    assert (await run({"goto": page})).error is None
+
+
+async def test_redirect_off_the_web_is_refused(run: Runner, pages: Pages):
+    for target in ("file:///etc/passwd", "chrome://version", "data:text/html,canary"):
+        captured = await run({"goto": pages.add(Response.redirect(target)).replace(pages.url, "")})
+        assert isinstance(captured.error, NavigationFailed)
+        assert not captured.steps[0].artifacts
+        assert "root:" not in captured.everything()
+
+
+async def test_page_that_closes_itself_ends_the_session_and_not_the_next(run: Runner, pages: Pages):
+    page = pages.add("<button onclick='close()'>b</button>")
+    closing = {"goto": page.replace(pages.url, "")}
+    captured = await run(closing, {"click": "button"}, {"click": "button"})
+    assert captured.error is None or "gone" in str(captured.error)
+    assert (await run(closing)).error is None
+
+
+async def test_page_that_hangs_when_it_is_left_is_given_up(run: Runner, pages: Pages):
+    page = pages.add(
+        "<button>b</button><script>onbeforeunload = () => { for (;;); }</script>"
+    ).replace(pages.url, "")
+    away = {"goto": {"url": pages.add("<p>there").replace(pages.url, ""), "timeout": 1}}
+    async with asyncio.timeout(60):
+        captured = await run({"goto": page}, {"click": "button"}, away)
+        assert "took longer than 1 s" in str(captured.error)
+        assert (await run(away)).error is None
+
+
 # What a page may open and ask for
 
 

@@ -12,9 +12,8 @@ function makeSnapshot(scopes, sheets, states, keys) {
     "template", "th", "time", "title", "tr", "u", "use", "var", "wbr"]);
   const SOURCE = { iframe: "srcdoc", frame: "src", object: "data", embed: "src" };
   // No srcdoc is ever in quirks mode. What a browser's own sheet says in it, for pages to overrule.
-  const QUIRKS = ":where(html,body){min-height:100%;box-sizing:border-box}" +
-    ":where(body,td,th)>:where(p,ul,ol,dl,pre,blockquote,h1,h2,h3,h4,h5,h6,form,fieldset):where(:first-child)" +
-    "{margin-block-start:0}:where(table){font:initial;font-family:inherit;color:initial;" +
+  const QUIRKS = ":where(body,td,th)>:where(p,ul,ol,dl,pre,blockquote,h1,h2,h3,h4,h5,h6,form,fieldset):where(:first-child)" +
+    "{margin-block-start:0}:where(table){font:initial;font-family:inherit;" +
     "text-align:start;white-space:normal}";
   const asked = new WeakSet(); // scopes whose elements were asked for their scroll offsets
 

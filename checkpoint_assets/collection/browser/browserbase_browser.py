@@ -1,0 +1,131 @@
+"""The browser of one session in Browserbase."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import datetime
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, CDPSession
+from playwright.async_api import Error as PlaywrightError
+
+from checkpoint_assets.collection.browser.browserbase_links import (
+    described,
+    links_afterwards,
+    live_links,
+)
+from checkpoint_assets.collection.browser.browserbase_sessions import BrowserbaseSessions
+from checkpoint_assets.collection.browser.cdp_driver import CdpDriver
+from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.given_context import furnish
+from checkpoint_assets.collection.redaction import Redactor
+from checkpoint_assets.config import Settings
+from checkpoint_assets.model.errors import BrowserUnavailable, DataCollectionError
+from checkpoint_assets.runtime.cleanup import to_the_end
+
+
+class BrowserbaseBrowser:
+    """Creates a session with :meth:`reserve` or ``start``; ``close`` releases it, always.
+
+    ``remote`` is what the manifest says of it. Keys and signed addresses go to ``redactor``, and
+    nowhere else.
+    """
+
+    contained = False
+
+    def __init__(
+        self,
+        session_id: str,
+        sessions: BrowserbaseSessions,
+        driver: CdpDriver,
+        settings: Settings,
+        redactor: Redactor,
+    ) -> None:
+        self._session_id = session_id
+        self._sessions = sessions
+        self._driver = driver
+        self._settings = settings
+        self._redactor = redactor
+        self._session: Any = None
+        self._failure: DataCollectionError | None = None
+        self._browser: Browser | None = None
+        self._emulation: CDPSession | None = None
+        self._closed = False
+        self.version: str | None = None
+        self.remote: dict[str, Any] = {}
+        redactor.add([sessions.api_key])
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When Browserbase ends the session, once it runs."""
+        return getattr(self._session, "expires_at", None)
+
+    async def reserve(self) -> None:
+        """Wait for a session, and create it. What goes wrong is raised by ``start``."""
+        if self._session is not None or self._failure is not None:
+            return
+        try:
+            session = await self._sessions.create(self._session_id)
+        except DataCollectionError as err:
+            self._failure = err
+            return
+        self._session = session
+        self.remote = described(session)
+        key = getattr(session, "signing_key", None)
+        url = getattr(session, "connect_url", None)
+        self._redactor.add([each for each in (key, url) if each])
+        if not url:
+            self._failure = BrowserUnavailable("the session cannot be connected to")
+
+    async def start(self) -> None:
+        await self.reserve()
+        if self._failure is not None:
+            raise self._failure
+        if self._browser is not None and self._browser.is_connected():
+            return
+        self._browser = await self._driver.connect(self._session.connect_url)
+        self.version = self._browser.version
+        seconds = self._settings.timeouts.close
+        self.remote |= await live_links(self._sessions.client, self._session.id, seconds)
+
+    def device(self, name: str) -> dict[str, Any]:
+        return self._driver.device(name)
+
+    async def new_context(self, **options: Any) -> BrowserContext:
+        """The session's one context: that is what Browserbase records, and keeps log-ins of."""
+        await self.start()
+        if self._browser is None or not self._browser.contexts:
+            raise BrowserUnavailable("the session has no browser context")
+        context = self._browser.contexts[0]
+        self._emulation = await within(
+            self._settings.timeouts.launch, furnish(context, options), "preparing the session"
+        )
+        return context
+
+    async def leave(self, context: BrowserContext) -> None:
+        """Nothing: to close a session's own context would be to kill its browser."""
+
+    async def close(self) -> None:
+        """Disconnect and release, also after a failure. Safe to call twice."""
+        if not self._closed:
+            self._closed = True
+            await to_the_end(asyncio.ensure_future(self._close()))
+
+    async def _close(self) -> None:
+        browser, self._browser = self._browser, None
+        seconds = self._settings.timeouts.close
+        if browser is not None:
+            with contextlib.suppress(DataCollectionError, PlaywrightError):
+                await within(seconds, browser.close(), "disconnecting")
+        released = await self._sessions.release(self._session_id)
+        if self._session is not None:
+            self.remote["released"] = released
+            wishes = self._settings.browserbase
+            self.remote |= await links_afterwards(
+                self._sessions.client,
+                self._session.id,
+                seconds,
+                log=wishes.log,
+                record=wishes.record,
+            )

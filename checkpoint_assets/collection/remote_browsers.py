@@ -1,0 +1,71 @@
+"""The browsers elsewhere that a collector's scenarios name, each for one session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from checkpoint_assets.collection.browser.browserbase_browser import BrowserbaseBrowser
+from checkpoint_assets.collection.browser.browserbase_sessions import BrowserbaseSessions
+from checkpoint_assets.collection.browser.cdp_browser import CdpBrowser
+from checkpoint_assets.collection.browser.cdp_driver import CdpDriver
+from checkpoint_assets.collection.browser.remote_source import RemoteBrowser
+from checkpoint_assets.collection.redaction import Redactor
+from checkpoint_assets.collection.scenario import Scenario, SecretRef
+from checkpoint_assets.config import Settings
+from checkpoint_assets.model.clock import Clock
+
+
+class RemoteBrowsers:
+    """Makes what is needed when it is first needed. For one event loop; ``close`` at its end."""
+
+    def __init__(self, settings: Settings, browserbase: Any, clock: Clock) -> None:
+        self._settings = settings
+        self._browserbase = browserbase
+        self._clock = clock
+        self._sessions: BrowserbaseSessions | None = None
+        self.driver = CdpDriver(settings)
+
+    @property
+    def sessions(self) -> BrowserbaseSessions:
+        """Sessions in Browserbase. Raises ``InvalidConfiguration`` without a key."""
+        if self._sessions is None:
+            self._sessions = BrowserbaseSessions(
+                self._settings, self._browserbase, clock=self._clock
+            )
+        return self._sessions
+
+    @asynccontextmanager
+    async def browser(
+        self, session_id: str, scenario: Scenario, secrets: Mapping[str, str], redactor: Redactor
+    ) -> AsyncGenerator[RemoteBrowser, None]:
+        """The browser for a session of the scenario, as soon as there is a free one."""
+        if scenario.source == "cdp":
+            url = scenario.cdp_url
+            address = secrets[url.name] if isinstance(url, SecretRef) else url or ""
+            yield CdpBrowser(address, self.driver, self._settings)
+            return
+        sessions = self.sessions
+        async with sessions.place():
+            await self.driver.start()
+            browser = BrowserbaseBrowser(
+                session_id, sessions, self.driver, self._settings, redactor
+            )
+            try:
+                await browser.reserve()
+                yield browser
+            finally:
+                await browser.close()
+
+    async def release_orphans(self, older_than: timedelta | None = None) -> list[str]:
+        """See ``BrowserbaseSessions.release_orphans``."""
+        return await self.sessions.release_orphans(older_than=older_than)
+
+    async def close(self) -> None:
+        """End connections. Safe to call twice."""
+        sessions, self._sessions = self._sessions, None
+        await self.driver.close()
+        if sessions is not None:
+            await sessions.close()
