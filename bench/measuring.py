@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 
@@ -38,6 +39,13 @@ def measure(call: Callable[[], Any]) -> Measured:
     return Measured(time.perf_counter() - before, cpu() - cpu_before)
 
 
+def peak_memory() -> float:
+    """The most that this process ever had, in MB. Linux only."""
+    # Not getrusage: what that tells of a new process includes its parent at the time.
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM:"))
+
+
 def median_ratio(base: Sequence[Measured], own: Sequence[Measured]) -> float:
     """How much of the base's rate is reached: the median over the rounds, each by itself."""
     return statistics.median(b.seconds / o.seconds for b, o in zip(base, own, strict=True))
@@ -47,8 +55,9 @@ def median_seconds(runs: Sequence[Measured]) -> float:
     return statistics.median(run.seconds for run in runs)
 
 
-def median_cpu(runs: Sequence[Measured]) -> float:
-    return statistics.median(run.cpu for run in runs)
+def least_cpu(runs: Sequence[Measured]) -> float:
+    """The CPU time that the work needs: others on the same cores can only add to it."""
+    return min(run.cpu for run in runs)
 
 
 def at_least(what: str, ratio: float, target: float) -> Row:

@@ -12,8 +12,8 @@ from measuring import (
     Row,
     at_least,
     at_most,
+    least_cpu,
     measure,
-    median_cpu,
     median_ratio,
     median_seconds,
 )
@@ -62,7 +62,7 @@ def compare_rates(server: Server, steps: int, rounds: int) -> list[Row]:
         base = found[operation, Plain.name]
         for client in clients:
             runs = found[operation, client.name]
-            ratio, cpu = median_ratio(base, runs), median_cpu(runs) / count * 1e6
+            ratio, cpu = median_ratio(base, runs), least_cpu(runs) / count * 1e6
             rate = count / median_seconds(runs)
             print(
                 f"| {operation:6} | {client.name:7} | {rate:9.0f} | {ratio:9.2f}x | {cpu:13.0f} |"
@@ -92,7 +92,7 @@ def compare_listing(server: Server, rounds: int) -> list[Row]:
 
     base = [measure(list_plainly) for _ in range(rounds)]
     ours = [measure(list_ours) for _ in range(rounds)]
-    cpu, plain_cpu = median_cpu(ours) / keys * 1e6, median_cpu(base) / keys * 1e6
+    cpu, plain_cpu = least_cpu(ours) / keys * 1e6, least_cpu(base) / keys * 1e6
     print(
         f"\n{keys} keys of {LISTED_SESSIONS} sessions listed: {cpu:.1f} us CPU a key "
         f"(plain obstore, in one listing: {plain_cpu:.1f})"

@@ -283,6 +283,10 @@ class IStorageManager(Protocol):
         """
         ...
 
+    async def copy_data(self, data: CollectedData) -> Sequence[StorageLocation]:
+        """Keep what the own backend has in all others, too. Raises ``PartialFailure``."""
+        ...
+
     async def query(
         self, criteria: QueryCriteria, backend_id: str | None = None
     ) -> Sequence[StorageLocation]:

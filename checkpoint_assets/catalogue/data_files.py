@@ -31,7 +31,8 @@ async def write_file(storage: StorageManager, table: str, name: str, rows: pa.Ta
     """A new file with these rows, which are sorted."""
     data = encode(rows) if len(rows) < _MANY else await asyncio.to_thread(encode, rows)
     key = catalog_key(table, name)
-    await storage.write_object(key, data, media_type=PARQUET)
+    # Nobody else writes this name: a create-only write whose answer is lost would only confuse.
+    await storage.write_object(key, data, media_type=PARQUET, create=False)
     times = [time for time in rows[TIMES[table]].to_pylist() if time is not None]
     return DataFile(
         key=key,

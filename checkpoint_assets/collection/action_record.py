@@ -18,7 +18,8 @@ class ActionRecord:
     that lead to it: by role, text, CSS and XPath. ``frames`` is the way into nested iframes, and
     ``frame`` is the one the target is in. ``value`` is what was typed, chosen or expected; of a
     secret only its name is kept, in ``secret``. ``status`` is that of the main document, if one
-    was loaded since the last step; errors and failed requests are of the same time.
+    was loaded since the last step; errors and failed requests are of the same time. ``agent`` is
+    what the framework of an agent says of it.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class ActionRecord:
     console_errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     page_errors: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     failed_requests: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    agent: dict[str, Any] = field(default_factory=dict[str, Any])
     outcome: str = "ok"
     error: dict[str, str] | None = None
 

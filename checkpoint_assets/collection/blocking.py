@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, Self
+from collections.abc import Callable, Collection, Coroutine, Mapping
+from datetime import timedelta
+from typing import Any, ParamSpec, Self, TypeVar
 
+from checkpoint_assets.collection.adoptions import ON
 from checkpoint_assets.collection.browser.browser_pool import BrowserPool
+from checkpoint_assets.collection.browser.watched_page import Change
 from checkpoint_assets.collection.data_collector import DataCollector, open_storage
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter, IStorageManager
-from checkpoint_assets.model.enums import Artifact
-from checkpoint_assets.model.records import SessionManifest, StorageConfig
+from checkpoint_assets.model.enums import Artifact, SessionState
+from checkpoint_assets.model.records import SessionManifest, StepData, StorageConfig
 from checkpoint_assets.runtime.portal import Portal
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class SyncBrowserPool:
@@ -49,6 +55,7 @@ class SyncDataCollector:
         self,
         storage_config: StorageConfig | IStorageManager,
         *,
+        browserbase: Any = None,
         settings: Settings | None = None,
         browsers: SyncBrowserPool | None = None,
         open_site: OpenSite | None = None,
@@ -64,6 +71,7 @@ class SyncDataCollector:
         async def make() -> DataCollector:
             return DataCollector(
                 storage,
+                browserbase=browserbase,
                 settings=settings,
                 browsers=browsers.pool if browsers else None,
                 open_site=open_site,
@@ -85,13 +93,63 @@ class SyncDataCollector:
         tags: Mapping[str, str] | None = None,
     ) -> SessionManifest:
         """See ``DataCollector.capture_scenario``. An interrupt closes the session as aborted."""
+        return self._call(
+            self._collector.capture_scenario, scenario, artifacts=artifacts, tags=tags
+        )
+
+    def configure_session(
+        self,
+        browserbase_session: Any,
+        *,
+        on: Collection[Change] = ON,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """See ``DataCollector.configure_session``."""
+        return self._call(self._collector.configure_session, browserbase_session, on=on, tags=tags)
+
+    def collect_step_data(
+        self,
+        browserbase_session_id: str,
+        stagehand_task_id: str | None = None,
+        url: str | None = None,
+        action_data: Any = None,
+        *,
+        kind: str | None = None,
+        page_id: str | None = None,
+    ) -> StepData:
+        """See ``DataCollector.collect_step_data``."""
+        return self._call(
+            self._collector.collect_step_data,
+            browserbase_session_id,
+            stagehand_task_id,
+            url,
+            action_data,
+            kind=kind,
+            page_id=page_id,
+        )
+
+    def close_session(
+        self, session_id: str | None = None, *, state: SessionState = SessionState.COMPLETE
+    ) -> SessionManifest:
+        """See ``DataCollector.close_session``."""
+        return self._call(self._collector.close_session, session_id, state=state)
+
+    def record_session(
+        self, browserbase_session: Any, *, tags: Mapping[str, str] | None = None
+    ) -> SessionManifest:
+        """See ``DataCollector.record_session``. An interrupt closes the session as aborted."""
+        return self._call(self._collector.record_session, browserbase_session, tags=tags)
+
+    def release_orphans(self, older_than: timedelta | None = None) -> list[str]:
+        """See ``DataCollector.release_orphans``."""
+        return self._call(self._collector.release_orphans, older_than)
+
+    def _call(
+        self, method: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         if self._closed:
             raise RuntimeError("the collector is closed")
-
-        async def run() -> SessionManifest:
-            return await self._collector.capture_scenario(scenario, artifacts=artifacts, tags=tags)
-
-        return self._portal.call(run)
+        return self._portal.call(method, *args, **kwargs)
 
     def close(self) -> None:
         """End what is its own. Safe to call twice."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 from checkpoint_assets.interfaces import IDataSource, IEventEmitter, ITaskTracker
@@ -26,8 +26,8 @@ class CollectionManager:
     """Keeps the contract of ``ICollectionManager``, for one event loop.
 
     ``sink`` gets everything that is collected, in the order of its source. ``events`` hears of
-    begin, progress, pause, resume, end and errors; a task in ``tasks`` stands for each run, and
-    cancelling it stops the source.
+    begin, progress, pause, resume, end and errors, or of those that are ``told``; a task in
+    ``tasks`` stands for each run, and cancelling it stops the source.
     """
 
     def __init__(
@@ -35,25 +35,30 @@ class CollectionManager:
         sink: Sink,
         *,
         events: IEventEmitter | None = None,
+        told: Collection[EventType] = tuple(EventType),
         tasks: ITaskTracker | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._sink = sink
         self._events = events
+        self._told = frozenset(told)
         self._tasks = tasks or TaskTracker(clock=clock)
         self._clock = clock
         self._sources: dict[str, _Registered] = {}
 
-    async def register_source(self, source: IDataSource) -> str:
+    async def register_source(
+        self, source: IDataSource, sink: Sink | None = None, *, source_id: str | None = None
+    ) -> str:
+        """Take the source in, with a sink and an id of its own if they are given."""
         keeping(IDataSource, source, "data source")
-        source_id = source.get_source_id()
+        source_id = source_id or source.get_source_id()
         if not isinstance(source_id, str) or not source_id:  # pyright: ignore[reportUnnecessaryIsInstance] (somebody else's)
             raise InvalidInput(f"{type(source).__name__} has no source id")
         if source_id in self._sources:
             raise InvalidInput(
                 f"a source {source_id!r} is registered already", hint="unregister it first"
             )
-        self._sources[source_id] = _Registered(source)
+        self._sources[source_id] = _Registered(source, sink or self._sink)
         return source_id
 
     async def unregister_source(self, source_id: str) -> None:
@@ -97,15 +102,27 @@ class CollectionManager:
             # What it ended with is told by ``wait``.
             await to_the_end(asyncio.ensure_future(asyncio.wait([entry.work])))
 
+    async def cancel(self, source_id: str) -> None:
+        """End it at once: what is being stored may be stored or not. Disconnected on return."""
+        entry = self._entry(source_id)
+        if entry.work is not None:
+            entry.work.cancel()
+            await to_the_end(asyncio.ensure_future(asyncio.wait([entry.work])))
+
     async def wait(self, source_id: str) -> CollectionStatus:
         entry = self._entry(source_id)
         if entry.work is not None:
             await asyncio.wait([entry.work])
-            entry.work.result()
+            if not entry.work.cancelled():
+                entry.work.result()
         return entry.status
 
     def get_status(self, source_id: str) -> CollectionStatus:
         return self._entry(source_id).status
+
+    def was_stopped(self, source_id: str) -> bool:
+        """Whether the last run was ended before its source's own end."""
+        return self._entry(source_id).ended.is_set()
 
     def list_sources(self) -> Sequence[str]:
         return list(self._sources)
@@ -127,6 +144,10 @@ class CollectionManager:
                 await self._collect(source_id, entry)
             finally:
                 await to_the_end(asyncio.ensure_future(entry.source.disconnect()))
+        except asyncio.CancelledError:
+            entry.ended.set()
+            await to_the_end(asyncio.ensure_future(self._end(source_id, entry, task_id)))
+            raise
         except BaseException as err:
             entry.status = CollectionStatus.ERROR
             entry.may_go_on.set()
@@ -135,6 +156,9 @@ class CollectionManager:
                 EventType.COLLECTION_ERROR, source_id, error=str(err), exception=type(err).__name__
             )
             raise
+        await self._end(source_id, entry, task_id)
+
+    async def _end(self, source_id: str, entry: _Registered, task_id: str) -> None:
         stopped = entry.ended.is_set()
         entry.status = CollectionStatus.STOPPED
         entry.may_go_on.set()
@@ -156,7 +180,7 @@ class CollectionManager:
                     return
                 if not found:
                     return
-                await self._sink(source_id, found[0])
+                await entry.sink(source_id, found[0])
                 entry.items += 1
                 await self._tell(EventType.COLLECTION_PROGRESS, source_id, items=entry.items)
                 await entry.may_go_on.wait()
@@ -172,8 +196,9 @@ class CollectionManager:
 class _Registered:
     """A source and what it is doing."""
 
-    def __init__(self, source: IDataSource) -> None:
+    def __init__(self, source: IDataSource, sink: Sink) -> None:
         self.source = source
+        self.sink = sink
         self.status = CollectionStatus.IDLE
         self.work: asyncio.Task[None] | None = None
         self.begin()

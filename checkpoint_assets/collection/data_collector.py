@@ -6,18 +6,23 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
+from checkpoint_assets.collection.adoptions import ON, Adoptions
 from checkpoint_assets.collection.browser.browser_pool import BrowserPool, Lease
 from checkpoint_assets.collection.browser.local_source import ALWAYS, LocalBrowserSource
 from checkpoint_assets.collection.browser.remote_source import RemoteSource
 from checkpoint_assets.collection.browser.session_browser import SessionBrowser
+from checkpoint_assets.collection.browser.watched_page import Change
+from checkpoint_assets.collection.collection_manager import CollectionManager
 from checkpoint_assets.collection.redaction import MASK, Redactor
 from checkpoint_assets.collection.remote_browsers import RemoteBrowsers
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite, ServedSite
+from checkpoint_assets.collection.stagehand_recorder import StagehandRecorder
 from checkpoint_assets.collection.steps import Fill
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IDataSource, IEventEmitter, IStorageManager
@@ -29,17 +34,27 @@ from checkpoint_assets.model.errors import (
     DataCollectionError,
     InvalidConfiguration,
     InvalidScenario,
+    PartialFailure,
 )
 from checkpoint_assets.model.ids import SessionId, SessionIds
 from checkpoint_assets.model.records import (
     CollectedData,
     SessionManifest,
+    StepData,
     StorageConfig,
     SystemEvent,
 )
 from checkpoint_assets.runtime.cleanup import to_the_end
 from checkpoint_assets.runtime.events import EventEmitter
+from checkpoint_assets.runtime.tasks import TaskTracker
 from checkpoint_assets.storage.storage_manager import StorageManager
+
+# What the collection manager says of a session; of begin and end the collector says more itself.
+_TOLD = (EventType.COLLECTION_PAUSED, EventType.COLLECTION_RESUMED)
+
+
+async def _nowhere(source_id: str, step: CollectedData) -> None:
+    """The sink of no source: each session brings its own."""
 
 
 class DataCollector:
@@ -49,6 +64,9 @@ class DataCollector:
     wait. ``browsers`` is a pool to share with other collectors; without it there is one that ends
     with the collector. ``open_site`` serves the sites that scenarios name with ``site:`` (the
     project's own are in ``checkpoint_assets.testing.sites``); ``events`` hears of every step.
+
+    ``collection`` pauses, resumes and stops a running session by its id; one that is stopped ends
+    ``aborted``. ``tasks`` says what is running.
     """
 
     def __init__(
@@ -75,6 +93,13 @@ class DataCollector:
         self._browsers = browsers or BrowserPool(self._settings)
         self._owns_browsers = browsers is None
         self._remote = RemoteBrowsers(self._settings, browserbase, clock)
+        self._adoptions = Adoptions(
+            self._storage, self._settings, self._remote, self._events, self._session_ids, clock
+        )
+        self.tasks = TaskTracker(self._events, clock=clock)
+        self.collection = CollectionManager(
+            _nowhere, events=self._events, told=_TOLD, tasks=self.tasks, clock=clock
+        )
 
     async def capture_scenario(
         self,
@@ -135,6 +160,87 @@ class DataCollector:
             )
             return await self._run(session, source, browser)
 
+    async def configure_session(
+        self,
+        browserbase_session: Any,
+        *,
+        on: Collection[Change] = ON,
+        tags: Mapping[str, str] | None = None,
+    ) -> str:
+        """Record a session that somebody else drives, from now on; returns our id of it.
+
+        Given is what the ``browserbase`` SDK returned, or the session's id. Navigations and
+        changes that can be seen become steps by themselves (``on`` says which of the two), and so
+        does what ``collect_step_data`` is told. The session is never touched. Raises
+        ``DataCollectionError`` if it cannot be attached to.
+        """
+        return await self._adoptions.configure(browserbase_session, on=on, tags=tags)
+
+    async def collect_step_data(
+        self,
+        browserbase_session_id: str,
+        stagehand_task_id: str | None = None,
+        url: str | None = None,
+        action_data: Any = None,
+        *,
+        kind: str | None = None,
+        page_id: str | None = None,
+    ) -> StepData:
+        """Capture a step of a configured session now; durable when this returns.
+
+        ``action_data`` is whatever the agent's framework returned (Stagehand, Playwright, a dict),
+        ``kind`` what it was if that does not say so. ``page_id`` (CDP's target id) or ``url``
+        picks the page; without them it is the one that changed last. Raises ``NotRegistered``,
+        ``DataCollectionError``, ``StorageError``.
+        """
+        return await self._adoptions.collect(
+            browserbase_session_id,
+            stagehand_task_id,
+            url=url,
+            action_data=action_data,
+            kind=kind,
+            page_id=page_id,
+        )
+
+    async def record_stagehand(
+        self, stagehand: Any, browserbase_session: Any = None
+    ) -> StagehandRecorder:
+        """The Stagehand (4), wrapped so that each of its acts becomes a step of the session.
+
+        The session is that of its browser in Browserbase, unless another one is given; it is
+        configured if it is not yet, and then nothing but its acts is recorded by itself.
+        """
+        session = browserbase_session or stagehand.browser.session_id
+        session_id = await self.configure_session(session, on=())
+        return StagehandRecorder(
+            stagehand,
+            session_id,
+            self.collect_step_data,
+            lambda values: self._adoptions.hide(session_id, values),
+        )
+
+    async def close_session(
+        self,
+        session_id: str | None = None,
+        *,
+        state: SessionState = SessionState.COMPLETE,
+    ) -> SessionManifest:
+        """End the recording of a configured session and return its manifest; theirs goes on.
+
+        The id is ours or Browserbase's; with one session it may be left out. What could not be
+        recorded makes it incomplete. Raises ``NotRegistered``, ``StorageError``.
+        """
+        return await self._adoptions.close_session(session_id, state)
+
+    async def record_session(
+        self, browserbase_session: Any, *, tags: Mapping[str, str] | None = None
+    ) -> SessionManifest:
+        """Record a session that somebody else drives until it ends; returns its manifest.
+
+        A cancellation leaves an ``aborted`` one and is raised again.
+        """
+        return await self._adoptions.record(browserbase_session, tags)
+
     async def release_orphans(self, older_than: timedelta | None = None) -> list[str]:
         """Release remote sessions of ours that nobody captures in any more; their ids.
 
@@ -184,9 +290,10 @@ class DataCollector:
         reason: str | None = "stopped before its end"
         try:
             async with asyncio.timeout(self._settings.timeouts.session):
-                await self._collect(session, source)
-            state, reason = SessionState.COMPLETE, None
-            if session.incomplete:
+                whole = await self._collect(session, source)
+            if whole:
+                state, reason = SessionState.COMPLETE, None
+            if whole and session.incomplete:
                 state, reason = SessionState.INCOMPLETE, "; ".join(session.incomplete)
         except DataCollectionError as err:
             session.crashed = isinstance(err, BrowserCrashed)
@@ -207,14 +314,21 @@ class DataCollector:
             manifest = await to_the_end(closing)
         return manifest
 
-    async def _collect(self, session: _Session, source: IDataSource) -> None:
+    async def _collect(self, session: _Session, source: IDataSource) -> bool:
+        """Whether everything was collected, and nobody has stopped it."""
+
+        async def sink(_: str, step: CollectedData) -> None:
+            await self._store(session, step)
+
+        source_id = await self.collection.register_source(source, sink, source_id=session.id)
         try:
-            await source.connect()
-            async with contextlib.aclosing(source.collect_stream()) as steps:
-                async for step in steps:
-                    await self._store(session, step)
+            await self.collection.start(source_id)
+            await self.collection.wait(source_id)
+            return not self.collection.was_stopped(source_id)
         finally:
-            await to_the_end(asyncio.ensure_future(source.disconnect()))
+            # Nothing to cancel, unless this task is being cancelled.
+            await to_the_end(asyncio.ensure_future(self.collection.cancel(source_id)))
+            await self.collection.unregister_source(source_id)
 
     async def _store(self, session: _Session, step: CollectedData) -> None:
         step_id: str = step.metadata["step_id"]
@@ -227,6 +341,7 @@ class DataCollector:
             action_data=action,
             metadata=step.metadata["page"],
         )
+        await self._copy(session, step)
         if action.get("target", {}).get("private"):
             session.private_steps.add(action["ordinal"])
         if problem := step.metadata["page"].get("incomplete"):
@@ -242,6 +357,16 @@ class DataCollector:
             milliseconds=round(sum(action["milliseconds"].values())),
             paths=paths,
         )
+
+    async def _copy(self, session: _Session, step: CollectedData) -> None:
+        """Keep the step in the other backends; one that fails makes the session incomplete."""
+        if len(self._storage.list_backends()) == 1:
+            return
+        known = {"session_id": session.id, "scenario": session.scenario.name, **step.metadata}
+        try:
+            await self._storage.copy_data(replace(step, metadata=known))
+        except PartialFailure as err:
+            session.incomplete.append(str(err))
 
     async def _close(
         self, session: _Session, state: SessionState, reason: str | None, seconds: float
@@ -322,6 +447,7 @@ class DataCollector:
 
     async def close(self) -> None:
         """End the browsers, if they are its own, and connections. Safe to call twice."""
+        await self._adoptions.close()
         await self._remote.close()
         if self._owns_browsers:
             await self._browsers.close()

@@ -119,10 +119,26 @@ def _forms(secret: str) -> set[str]:
         quoted.replace("'", "\\'"),
         base64.b64encode(encoded).decode(),
         base64.urlsafe_b64encode(encoded).decode().rstrip("="),
+        encoded.hex(),
+        encoded.hex().upper(),
+        *_in_base64(encoded),
     }
     for text in (secret, *in_json):
         forms |= _in_page(text)
     return {form for form in forms if len(form) >= MIN_LENGTH}
+
+
+def _in_base64(encoded: bytes) -> set[str]:
+    """What of it is the same in the base64 of every text it is part of, wherever it begins."""
+    forms: set[str] = set()
+    for begin in range(3):
+        text = base64.b64encode(bytes(begin) + encoded).decode().rstrip("=")
+        # The first and the last sign may hold bits of what is around it.
+        whole = (begin + len(encoded)) % 3 == 0
+        inner = text[(0, 2, 3)[begin] : None if whole else -1]
+        if len(inner) > MIN_LENGTH:
+            forms |= {inner, inner.replace("+", "-").replace("/", "_")}
+    return forms
 
 
 def _in_page(text: str) -> set[str]:

@@ -16,6 +16,7 @@ from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.scenario import Scenario, SecretRef
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock
+from checkpoint_assets.model.errors import InvalidConfiguration
 
 
 class RemoteBrowsers:
@@ -36,6 +37,14 @@ class RemoteBrowsers:
                 self._settings, self._browserbase, clock=self._clock
             )
         return self._sessions
+
+    @property
+    def api_key(self) -> str | None:
+        """The key for Browserbase, if there is one."""
+        try:
+            return self.sessions.api_key
+        except InvalidConfiguration:
+            return None
 
     @asynccontextmanager
     async def browser(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from PIL import Image
 
@@ -18,6 +18,9 @@ from checkpoint_assets.model.ids import SessionId
 from checkpoint_assets.processing.dom import Node, parse_html
 from checkpoint_assets.processing.pixels import decode_picture
 from checkpoint_assets.storage.keys import derived_key
+
+T = TypeVar("T")
+D = TypeVar("D", str, bytes)
 
 _SOME_SESSION = SessionId("session")
 # What reads the columns of a table takes integers of 64 bits.
@@ -44,25 +47,51 @@ class CapturedStep:
         if self.previous is not None and self.previous.previous is not None:
             object.__setattr__(self, "previous", self.previous.alone())
 
-    @cached_property
+    @property
     def document(self) -> Node:
         """The page's tree. Raises ``ProcessingError`` if there is none, or it is beyond limits."""
-        if self.html is None:
-            raise ProcessingError(f"{self.step_id} has no HTML")
-        return parse_html(self.html)
+        return self._document.get()
 
-    @cached_property
+    @property
     def picture(self) -> Image.Image:
         """The screenshot's pixels. Raises ``ProcessingError`` if there are none to be had."""
-        if self.screenshot is None:
-            raise ProcessingError(f"{self.step_id} has no screenshot")
-        return decode_picture(self.screenshot)
+        return self._picture.get()
+
+    @cached_property
+    def _document(self) -> _Outcome[Node]:
+        return _outcome(parse_html, self.html, f"{self.step_id} has no HTML")
+
+    @cached_property
+    def _picture(self) -> _Outcome[Image.Image]:
+        return _outcome(decode_picture, self.screenshot, f"{self.step_id} has no screenshot")
 
     def alone(self) -> CapturedStep:
         """The step without the one before it, with what was read of it already."""
         copy = replace(self, previous=None)
         copy.__dict__.update(self.__dict__ | {"previous": None})
         return copy
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[T]):
+    """What was read, or why it could not be: a bad page is not read again for each processor."""
+
+    value: T | None = None
+    error: str = ""
+
+    def get(self) -> T:
+        if self.value is None:
+            raise ProcessingError(self.error)
+        return self.value
+
+
+def _outcome(read: Callable[[D], T], data: D | None, missing: str) -> _Outcome[T]:
+    if data is None:
+        return _Outcome(error=missing)
+    try:
+        return _Outcome(read(data))
+    except ProcessingError as err:
+        return _Outcome(error=err.message)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar
 
+from checkpoint_assets.processing.accessible_names import (
+    LONGEST_NAME,
+    AccessibleNames,
+    is_silent,
+)
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.dom import DOCUMENT, MASK, SHADOW_ROOT, Node
-from checkpoint_assets.processing.rendered import Begin, Text, is_hidden, walk_rendered
+from checkpoint_assets.processing.rendered import Begin, Text, walk_rendered
 from checkpoint_assets.processing.roles import (
     CONTROLS,
     LANDMARKS,
@@ -24,11 +28,6 @@ from checkpoint_assets.processing.step_processor import StepProcessor
 
 OUTLINE_FILE = "outline.txt"
 MOST_LINES = 5000
-LONGEST_NAME = 200
-# Elements and texts that are looked at for one name, and elements that may name one.
-_NAME_PARTS = 50
-_NAMING = 4
-_FIELDS = frozenset(["input", "select", "textarea"])
 _STATES = ("checked", "disabled", "expanded", "pressed", "required", "selected")
 _DEEPEST_INDENT = 40
 
@@ -82,7 +81,7 @@ class AccessibilityOutline(StepProcessor):
 
 def outline(document: Node) -> Iterator[Entry]:
     """The entries of the page, frames and shadow roots included, in the order they are shown."""
-    names = _Names(document)
+    names = AccessibleNames(document)
     depth = sections = 0
     hidden: Node | None = None
     shown: set[int] = set()
@@ -100,7 +99,7 @@ def outline(document: Node) -> Iterator[Entry]:
             depth -= id(node) in shown
             shown.discard(id(node))
             continue
-        if _is_silent(node):
+        if is_silent(node):
             hidden = node
             sections -= node.tag in SECTIONS
             continue
@@ -111,7 +110,7 @@ def outline(document: Node) -> Iterator[Entry]:
             yield entry
 
 
-def _entry(node: Node, names: _Names, depth: int, *, in_section: bool) -> Entry | None:
+def _entry(node: Node, names: AccessibleNames, depth: int, *, in_section: bool) -> Entry | None:
     if node.tag in (DOCUMENT, SHADOW_ROOT):
         return None
     given = names.given(node)
@@ -121,96 +120,6 @@ def _entry(node: Node, names: _Names, depth: int, *, in_section: bool) -> Entry 
     name = given or (names.content(node) if role in NAMED_BY_CONTENT else "") or node.get("title")
     level = level_of(node) if role == "heading" else None
     return Entry(depth, role, _plain(name), level, _states(node))
-
-
-class _Names:
-    """Who calls what how, on one page."""
-
-    def __init__(self, document: Node) -> None:
-        self._by_id: dict[str, Node] = {}
-        self._labels: dict[str, Node] = {}
-        self._label_around: dict[int, Node] = {}
-        self._named: dict[str, str] = {}
-        for node in document.walk():
-            if key := node.get("id"):
-                self._by_id.setdefault(key, node)
-            if node.tag == "label":
-                self._take_label(node)
-
-    def given(self, node: Node) -> str:
-        """The name that the author gave in words, if any."""
-        return (
-            self._labelled(node)
-            or node.get("aria-label")
-            or self._label(node)
-            or self._own(node)
-            or ""
-        )
-
-    def content(self, node: Node) -> str:
-        """The text that is in it, with the names of its pictures."""
-        found: list[str] = []
-        left: list[Node | str] = [node]
-        for _ in range(_NAME_PARTS):
-            if not left:
-                break
-            item = left.pop()
-            if isinstance(item, str):
-                found.append(item[: 2 * LONGEST_NAME])
-            elif item.tag not in _FIELDS and not _is_silent(item):
-                if item is not node and (own := item.get("aria-label") or item.get("alt")):
-                    found.append(f" {own} ")
-                else:
-                    left.extend(reversed(item.children))
-        return " ".join("".join(found).split())
-
-    def _take_label(self, label: Node) -> None:
-        if key := label.get("for"):
-            self._labels.setdefault(key, label)
-            return
-        inside = islice(label.walk(), _NAME_PARTS)
-        if (field := next((node for node in inside if node.tag in _FIELDS), None)) is not None:
-            self._label_around.setdefault(id(field), label)
-
-    def _labelled(self, node: Node) -> str:
-        keys = node.get("aria-labelledby").split()[:_NAMING]
-        return " ".join(self._text_of(key) for key in keys if key in self._by_id)
-
-    def _text_of(self, key: str) -> str:
-        if key not in self._named:
-            self._named[key] = self.content(self._by_id[key])
-        return self._named[key]
-
-    def _label(self, node: Node) -> str:
-        if node.tag not in _FIELDS | {"meter", "progress", "output"}:
-            return ""
-        label = self._labels.get(node.get("id")) or self._label_around.get(id(node))
-        return "" if label is None else self.content(label)
-
-    def _own(self, node: Node) -> str:
-        match node.tag:
-            case "img" | "area":
-                return node.get("alt")
-            case "input" if node.get("type").lower() in {"button", "submit", "reset"}:
-                return node.get("value") or node.get("type").capitalize()
-            case "input" if node.get("type").lower() == "image":
-                return node.get("alt")
-            case "input" | "textarea":
-                return node.get("title") or node.get("placeholder")
-            case "fieldset" | "table" | "figure" | "svg":
-                naming = {"fieldset": "legend", "table": "caption", "figure": "figcaption"}
-                tag = naming.get(node.tag, "title")
-                named = next((each for each in node.elements() if each.tag == tag), None)
-                return "" if named is None else " ".join(named.text(LONGEST_NAME).split())
-            case "iframe" | "frame":
-                return node.get("title")
-            case _:
-                return ""
-
-
-def _is_silent(node: Node) -> bool:
-    """Whether it is not there for assistive technology."""
-    return node.get("aria-hidden").lower() == "true" or is_hidden(node)
 
 
 def _states(node: Node) -> tuple[str, ...]:

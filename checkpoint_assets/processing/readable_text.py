@@ -88,7 +88,7 @@ def _shown(item: Text) -> str:
     tag = item.parent.tag
     if tag == "textarea" or (tag == "option" and not item.parent.has("selected")):
         return ""
-    return item.text.replace(MASK, "")
+    return item.text[:MOST_TEXT].replace(MASK, "")
 
 
 def _between(ended: Node, begun: Node) -> str:

@@ -127,7 +127,8 @@ async def make_plan(
         },
         refused=_refusal(len(doomed), len(decided), most_share),
     )
-    await storage.write_object(plan_key(plan.plan_id), plan.to_json(), JSON)
+    # The id is new: a create-only write whose answer is lost would only confuse.
+    await storage.write_object(plan_key(plan.plan_id), plan.to_json(), JSON, create=False)
     return DryRun(plan, decided)
 
 

@@ -199,6 +199,7 @@ class SyncStorageManager:
     iter_objects = BlockingIterator(StorageManager.iter_objects)
     delete_objects = Blocking(StorageManager.delete_objects)
     store_data = Blocking(StorageManager.store_data)
+    copy_data = Blocking(StorageManager.copy_data)
     query = Blocking(StorageManager.query)
     delete_location = Blocking(StorageManager.delete_location)
 

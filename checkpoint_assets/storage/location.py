@@ -19,6 +19,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]", re.ASCII)
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()=-]+(?:/[A-Za-z0-9!_.*'()=-]+)*", re.ASCII)
 # S3 keys end at 1024 bytes; the longest of our own keys takes fewer than 400.
 _LONGEST_PREFIX = 600
+_HINT = "use s3://bucket/prefix, file:///folder or memory://name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ def find_location(
 
 
 def _from_url(url: str, base: Path, region: str, endpoint_url: str | None) -> Location:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except (ValueError, AttributeError) as error:  # half of an IPv6 address; no text at all
+        raise InvalidConfiguration(f"{url!r} is no storage URL: {error}", hint=_HINT) from error
     if parts.query or parts.fragment or parts.username or parts.password:
         raise InvalidConfiguration(
             "a storage URL has no query, fragment or user", hint="use s3://bucket/prefix"
@@ -76,9 +80,7 @@ def _from_url(url: str, base: Path, region: str, endpoint_url: str | None) -> Lo
         return Location("local", path, region=region, endpoint_url=endpoint_url)
     if parts.scheme == "memory":
         return Location("memory", base, name=parts.netloc + parts.path.rstrip("/"))
-    raise InvalidConfiguration(
-        f"{url!r} is no storage URL", hint="use s3://bucket/prefix, file:///folder or memory://name"
-    )
+    raise InvalidConfiguration(f"{url!r} is no storage URL", hint=_HINT)
 
 
 def _bucket(name: str) -> str:

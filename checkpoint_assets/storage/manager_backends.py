@@ -12,7 +12,7 @@ from checkpoint_assets.model.errors import InvalidInput, NotRegistered, PartialF
 from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.runtime.plugins import keeping
 from checkpoint_assets.storage.manager_base import ManagerBase
-from checkpoint_assets.storage.step_backend import QueryIndex, StepBackend
+from checkpoint_assets.storage.step_backend import QueryIndex, StepBackend, step_of
 
 if TYPE_CHECKING:
     from checkpoint_assets.storage.storage_manager import StorageManager
@@ -52,12 +52,16 @@ class BackendMethods(ManagerBase):
         backend that failed to its error.
         """
         first = await self._own().store(data)
+        return [first, *await self.copy_data(data)]
+
+    async def copy_data(self, data: CollectedData) -> list[StorageLocation]:
+        """Keep what the own store has in every other backend, too. Raises ``PartialFailure``."""
         foreign = self._foreign or {}
         results = await asyncio.gather(
             *(_store(backend, data) for backend in foreign.values()), return_exceptions=True
         )
         failures: dict[str, Exception] = {}
-        locations = [first]
+        locations: list[StorageLocation] = []
         for backend_id, result in zip(foreign, results, strict=True):
             if isinstance(result, StorageLocation):
                 locations.append(result)
@@ -68,7 +72,7 @@ class BackendMethods(ManagerBase):
         if failures:
             said = "; ".join(f"{name}: {error}" for name, error in failures.items())
             raise PartialFailure(
-                f"{first.location_id} is stored, but not everywhere: {said}", failures
+                f"{'/'.join(step_of(data))} is stored, but not everywhere: {said}", failures
             )
         return locations
 

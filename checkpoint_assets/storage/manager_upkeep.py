@@ -42,7 +42,9 @@ class UpkeepMethods(ManagerBase):
 
         ``read_data`` is the share of files that is read and hashed, ``True``, ``0.05`` or
         ``"5%"``; ``seed`` picks them. Of the others only the size is compared. With ``repair``
-        what is wrong is moved below ``_quarantine/``; what is foreign always stays.
+        what is wrong is moved below ``_quarantine/``; what is foreign always stays. While it
+        repairs, nobody should store a step again whose writer died more than ``orphan_grace`` ago:
+        the files that were left are taken for orphans until the new commit record is there.
         """
         share = fraction(read_data)
         session = None if session_id is None else parse_session_id(session_id)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from checkpoint_assets.model.errors import NotFound
+from checkpoint_assets.model.enums import Artifact
+from checkpoint_assets.model.errors import IntegrityError, NotFound
 from checkpoint_assets.model.ids import SessionId, StepId
 from checkpoint_assets.storage.deletion import SessionFiles, delete_keys, find_files
 from checkpoint_assets.storage.findings import Finding, FindingKind
@@ -13,6 +14,7 @@ from checkpoint_assets.storage.hashing import digest
 from checkpoint_assets.storage.keys import QUARANTINE
 from checkpoint_assets.storage.media import BINARY
 from checkpoint_assets.storage.pins import is_pinned
+from checkpoint_assets.storage.reading import read_step
 from checkpoint_assets.storage.store import Store
 from checkpoint_assets.storage.wrapper import innermost
 
@@ -39,11 +41,23 @@ async def quarantine(store: Store, findings: Iterable[Finding]) -> list[str]:
             keys.setdefault(session_id, []).append(finding.key)
     moved: list[str] = []
     for session_id, step_id in steps:
+        if not await _is_damaged(store, session_id, step_id):
+            continue  # it was deleted, or stored anew, since it was checked
         moved += await _move(store, session_id, await find_files(store, session_id, step_id))
     for session_id, some in keys.items():
         left = [key for key in some if key not in moved]
         moved += await _move(store, session_id, SessionFiles(files=left))
     return moved
+
+
+async def _is_damaged(store: Store, session_id: SessionId, step_id: StepId) -> bool:
+    try:
+        await read_step(store, session_id, step_id, tuple(Artifact))
+    except IntegrityError:
+        return True
+    except NotFound:
+        return False
+    return False
 
 
 async def _move(store: Store, session_id: SessionId, found: SessionFiles) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
+from io import BytesIO
 
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import IntegrityError, NotFound
@@ -191,8 +192,11 @@ async def _fetch_in_pieces(store: Store, key: str, described: ArtifactRecord) ->
             raise
         version = None
         info = await store.stat(key)
-    chunks = [chunk async for chunk in store.open(key, version=version)]
-    return StoredObject(info, b"".join(chunks))
+    # Its value is what was written to it, not a copy: the object is in memory once.
+    whole = BytesIO()
+    async for chunk in store.open(key, version=version):
+        whole.write(chunk)
+    return StoredObject(info, whole.getvalue())
 
 
 async def _find_version(store: Store, key: str, described: ArtifactRecord) -> StoredObject | None:

@@ -373,7 +373,11 @@ class MockStorageManager:
         return list(self.backends)
 
     async def store_data(self, data: CollectedData) -> Sequence[StorageLocation]:
-        return [await backend.store(data) for backend in self.backends.values()]
+        return [await self.backends["mock"].store(data), *await self.copy_data(data)]
+
+    async def copy_data(self, data: CollectedData) -> Sequence[StorageLocation]:
+        others = [backend for name, backend in self.backends.items() if name != "mock"]
+        return [await backend.store(data) for backend in others]
 
     async def query(
         self, criteria: QueryCriteria, backend_id: str | None = None

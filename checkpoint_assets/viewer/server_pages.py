@@ -113,7 +113,10 @@ class ServerPages:
             return Response(status_code=304, headers=headers)
         async with self._working:
             data = await self._storage.read_artifact(session_id, step_id, Artifact.SCREENSHOT)
-            small = await asyncio.to_thread(small_picture, data or b"")
+            try:
+                small = await asyncio.to_thread(small_picture, data or b"")
+            except ValueError as err:
+                raise NotFound("this step has no picture that can be shown") from err
         return Response(small, headers=headers, media_type="image/webp")
 
     async def session_thumbnail(self, request: Request) -> Response:

@@ -202,9 +202,9 @@ def redacted(page: Mapping[str, Any]) -> int:
 def unsteady(page: Mapping[str, Any]) -> bool:
     """Whether the page may have changed while it was captured, or had not come to rest."""
     consistency = page.get("consistency")
-    moved = isinstance(consistency, dict) and number(mapping(page["consistency"]).get("mutations"))
-    settled = text(mapping(page.get("settle")).get("reason")) or "quiet"
-    return moved != 0 if isinstance(consistency, dict) else settled != "quiet"
+    if consistency is not None and number(mapping(consistency).get("mutations")) != 0:
+        return True
+    return text(mapping(page.get("settle")).get("reason")) not in ("", "quiet")
 
 
 def _flags(page: Mapping[str, Any], masked: int, problem: str) -> int:

@@ -59,6 +59,21 @@ async def test_what_is_being_stored_when_it_is_stopped_is_stored(sink: Sink) -> 
     assert not source.connected
 
 
+async def test_what_is_cancelled_waits_for_no_sink(sink: Sink) -> None:
+    events = MockEventEmitter()
+    manager = CollectionManager(sink, events=events)
+    source = MockDataSource("one", [b"1", b"2", b"3"])
+    await manager.register_source(source)
+    sink.gate.clear()
+    await manager.start("one")
+    await sink.entered.wait()
+    await manager.cancel("one")
+    assert (sink.got, source.connected) == ([], False)
+    assert await manager.wait("one") is CollectionStatus.STOPPED
+    assert manager.was_stopped("one")
+    assert events.events[-1].event_type is EventType.COLLECTION_COMPLETE
+
+
 async def test_a_sink_that_fails_ends_its_source_and_no_other(sink: Sink) -> None:
     async def fill(source_id: str, data: CollectedData) -> None:
         if source_id == "bad":
@@ -80,9 +95,13 @@ async def test_events_and_statuses_are_in_order(sink: Sink) -> None:
     events = MockEventEmitter()
     manager = CollectionManager(sink, events=events)
     await manager.register_source(MockDataSource("one", [b"1", b"2"]))
+    sink.gate.clear()
     await manager.start("one")
+    await sink.entered.wait()
     await manager.pause("one")
-    await asyncio.sleep(0.01)
+    sink.gate.set()
+    while events.events[-1].event_type is not EventType.COLLECTION_PROGRESS:
+        await asyncio.sleep(0)
     await manager.resume("one")
     await manager.wait("one")
     kinds = [event.event_type for event in events.events]

@@ -50,6 +50,7 @@ FORMS = {
     "in JSON in an attribute": snapshot_attribute(json.dumps(SECRET, ensure_ascii=False)[1:-1]),
     "quoted in a message": repr(SECRET)[1:-1],
     "in base64": base64.b64encode(SECRET.encode()).decode(),
+    "in hexadecimal": SECRET.encode().hex(),
     "in base64 for URLs": base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
 }
 
@@ -200,3 +201,13 @@ def test_names_of_other_fields_are_not(name: str):
 )
 def test_what_a_field_is_for_says_whether_it_is_private(purpose: str, private: bool):
     assert bool(re.search(PRIVATE_FIELD_PURPOSES, purpose, re.IGNORECASE)) is private
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+@pytest.mark.parametrize("after", ["", "x", "xy", "xyz"])
+def test_a_secret_is_masked_in_the_base64_of_a_text_around_it(before: str, after: str):
+    encoded = base64.b64encode(f"{before}{SECRET}{after}".encode()).decode()
+    masked = Redactor([SECRET]).text(f"Basic {encoded}")
+    assert "********" in masked
+    # Of what is left, no part that is the secret's own is longer than a few bits.
+    assert len(masked) <= len("Basic ********") + 2 * len(base64.b64encode(b"user:xyz"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import logging
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -38,6 +39,9 @@ def spellings(secret: str) -> set[bytes]:
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         base64.b64encode(secret.encode()).decode(),
+        base64.b64encode(f"user:{secret}".encode()).decode(),
+        quote(quote(secret, safe=""), safe=""),
+        quote(html.escape(secret, quote=False), safe="!'()*-._~"),
     }
     return {text.encode() for text in texts}
 
@@ -55,9 +59,11 @@ def check_nowhere(captures: Captures, *secrets: str) -> None:
 # A page that repeats what is typed in every way it knows.
 ECHO = """<!doctype html><title>t</title>
 <input id=p type=password><input id=c autocomplete=cc-number><div data-private><input id=n></div>
-<p id=out></p><iframe srcdoc="<p>x</p>"></iframe><x-a></x-a><canvas></canvas>
+<p id=out></p><iframe srcdoc="<p>x</p>"></iframe><x-a></x-a><x-b></x-b><canvas></canvas>
+<object type=text/html data=/echo></object><iframe id=other src=OTHER/echo></iframe>
 <button id=b>go</button><button id=d>ask</button><script>
 const out = document.getElementById("out");
+const closed = document.querySelector("x-b").attachShadow({ mode: "closed" });
 const shadow = document.querySelector("x-a").attachShadow({ mode: "open" });
 function tell(text) {
   const encoded = encodeURIComponent(text);
@@ -67,6 +73,16 @@ function tell(text) {
   out.append(document.createComment(text));
   shadow.innerHTML = "<i></i>";
   shadow.firstChild.textContent = text;
+  closed.innerHTML = "<input>";
+  closed.firstChild.value = closed.firstChild.title = text;
+  document.querySelector("object").contentDocument.body.textContent = text;
+  document.getElementById("other").contentWindow.postMessage(text, "*");
+  out.style.setProperty("--typed", JSON.stringify(text));
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`p::after { content: ${JSON.stringify(text)} }`);
+  document.adoptedStyleSheets = [sheet];
+  fetch("/missing", { headers: { authorization: "Basic " + btoa(unescape("user:" + encoded)) } });
+  fetch("/missing?auth=" + btoa(unescape("user:" + encoded)));
   frames[0].document.body.textContent = text;
   frames[0].document.body.title = text;
   history.replaceState(null, "", `?typed=${encoded}#${encoded}`);
@@ -93,8 +109,19 @@ document.getElementById("d").onclick = () => alert(out.textContent);
 </script>"""
 
 
-async def test_a_page_that_repeats_what_is_typed_gives_nothing_away(pages: Pages, tmp_path: Path):
-    url = pages.add(ECHO)
+# A frame of another site, or of another kind, that repeats what it is told.
+ECHO_FRAME = """<!doctype html><body>x<x-a></x-a><script>
+const closed = document.querySelector("x-a").attachShadow({ mode: "closed" });
+onmessage = ({ data }) => { closed.textContent = document.body.title = data };
+</script>"""
+
+
+async def test_a_page_that_repeats_what_is_typed_gives_nothing_away(
+    pages: Pages, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    pages.add(ECHO_FRAME, "/echo")
+    url = pages.add(ECHO.replace("OTHER", pages.url.replace("127.0.0.1", "localhost")))
     environment = {"CHECKPOINT_SECRET_PASS": PASSWORD}
     async with Captures(tmp_path, pages, environment=environment) as captures:
         manifest = await captures.run(
@@ -115,6 +142,8 @@ async def test_a_page_that_repeats_what_is_typed_gives_nothing_away(pages: Pages
     assert "********" in (manifest.reason or "").partition("found")[2]
     assert len(manifest.steps) == 9
     check_nowhere(captures, PASSWORD, CARD, NOTE)
+    log = caplog.text.encode()
+    assert [each for each in (PASSWORD, CARD, NOTE) if any(s in log for s in spellings(each))] == []
     # The page did repeat it.
     told = captures.facts(manifest, 1)
     assert told["title"] == "********"

@@ -6,7 +6,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from checkpoint_assets.catalogue.columns import STEP_COLUMNS
+from checkpoint_assets.catalogue.blocking import SyncCatalogue
+from checkpoint_assets.catalogue.columns import SESSION_COLUMNS, STEP_COLUMNS
 from checkpoint_assets_tests.defs.project import Project, failure
 
 pytestmark = pytest.mark.dagster
@@ -84,3 +85,23 @@ def test_a_downstream_asset_gets_the_frame(project: Project) -> None:
     assert result.success, failure(result)
     assert list(seen[0]["step_id"]) == ["0001-goto"]
     assert {str(name): str(kind) for name, kind in seen[0].dtypes.items()} == STEP_COLUMNS
+
+
+@pytest.mark.browser
+def test_a_capture_is_in_the_catalogue_before_any_asset_of_it_is_made(captured: Project) -> None:
+    catalogue = SyncCatalogue(captured.storage)
+
+    (manifest,) = captured.sessions()
+    assert list(catalogue.sessions()["session_id"]) == [manifest.session_id]
+    assert list(catalogue.steps()["action"]) == ["goto", "fill"]
+    assert list(catalogue.steps()["selector"].fillna("")) == ["", "#q"]
+
+
+def test_the_sessions_are_a_frame_with_fixed_columns(project: Project) -> None:
+    project.storage.store_step_data("s1", "0001-goto", html_content="<p>")
+    result = project.materialize(names=["step_catalog", "session_catalog"])
+
+    assert result.success, failure(result)
+    frame = pd.read_parquet(project.store / "_views" / "session_catalog.parquet")
+    assert {str(name): str(kind) for name, kind in frame.dtypes.items()} == SESSION_COLUMNS
+    assert list(frame["state"]) == ["incomplete"]

@@ -16,7 +16,6 @@ from checkpoint_assets.config import Settings
 from checkpoint_assets.model.contract_records import ProcessingResult
 from checkpoint_assets.model.enums import Artifact, EventType
 from checkpoint_assets.model.errors import IntegrityError, NotRegistered, ProcessingError
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.features import FEATURE_COLUMNS, features_frame
 from checkpoint_assets.processing.pipeline import Pipeline
@@ -28,7 +27,6 @@ from checkpoint_assets.processing.session import (
     session_texts,
 )
 from checkpoint_assets.processing.standard import default_processing
-from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.testing.mocks import MockEventEmitter, MockProcessor
 from checkpoint_assets_tests.processing.steps import SHOP, drawn
@@ -182,17 +180,11 @@ async def test_a_pipeline_that_ends_at_a_failure_ends_the_session(storage: Stora
 
 
 async def test_begin_problems_and_end_are_told(storage: StorageManager) -> None:
-    told: list[SystemEvent] = []
-    events = EventEmitter()
-
-    async def hear(event: SystemEvent) -> None:
-        told.append(event)
-
-    for kind in EventType:
-        await events.subscribe(kind, hear)
-    steps = process_session(storage, default_processing(), SESSION, events=events)
+    emitter = MockEventEmitter()
+    steps = process_session(storage, default_processing(), SESSION, events=emitter)
     assert len([step async for step in steps]) == 4
 
+    told = emitter.events
     assert [event.event_type for event in told] == [
         EventType.PROCESSING_START,
         EventType.PROCESSING_ERROR,
@@ -210,7 +202,7 @@ async def test_an_error_that_ends_a_session_is_told(storage: StorageManager) -> 
     with pytest.raises(NotRegistered):
         _ = [step async for step in steps]
 
-    assert [event.event_type for event in emitter.emitted] == [
+    assert [event.event_type for event in emitter.events] == [
         EventType.PROCESSING_START,
         EventType.PROCESSING_ERROR,
     ]

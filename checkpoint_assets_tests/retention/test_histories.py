@@ -11,12 +11,14 @@ import pytest
 
 from checkpoint_assets.catalogue.catalogue import Catalogue
 from checkpoint_assets.catalogue.compaction import GRACE
+from checkpoint_assets.model.clock import isoformat
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.errors import (
     CheckpointError,
     Conflict,
     DeleteRefused,
     NotFound,
+    PartialFailure,
     StoreUnavailable,
 )
 from checkpoint_assets.retention.execute import RetentionReport, execute
@@ -77,7 +79,7 @@ class Model(Shop):
         self.weak.interrupt(self.chance.randint(1, 8), error, after=self.chance.random() < 0.5)
         try:
             return await work
-        except (Killed, StoreUnavailable):
+        except (Killed, StoreUnavailable, PartialFailure):
             self.done.append(f"  interrupted by {error!r}")
             return None
         finally:
@@ -155,6 +157,20 @@ class Model(Shop):
             plan = self.chance.choice(self.plans)
             await self._execute(plan, interrupt=self.chance.random() < 0.4)
 
+    async def do_change_of_mind(self) -> None:
+        """Between the plan and its execution somebody wants to keep a session that it names."""
+        await self.do_plan()
+        plan = self.plans[-1]
+        if plan.doomed:
+            name = self.chance.choice(plan.doomed).session_id
+            if self.chance.random() < 0.5:
+                await self.storage.pin(name, "wait")
+                self.sessions[name].pinned = True
+            elif self.sessions[name].there:
+                self.sessions[name].expires_at = await self.storage.set_expiration(name, ttl=DAY)
+            self.untold.add(name)
+        await self._execute(plan, interrupt=False)
+
     async def _execute(self, plan: Plan, *, interrupt: bool) -> None:
         for again in (False, True):
             before = set(await self.storage.list_sessions())
@@ -181,7 +197,8 @@ class Model(Shop):
             assert session.closed_at is not None, f"{name} was in flight"
             assert self.clock.now() - session.closed_at >= FLOOR, f"{name} was too young"
             entry = next(e for e in plan.doomed if e.session_id == name)
-            assert (session.expires_at is None) == (entry.expires_at is None)
+            expires = session.expires_at and isoformat(session.expires_at)
+            assert expires == entry.expires_at, f"{name} was to expire at another time"
 
     async def do_restore(self) -> None:
         if name := self.one(there=False):

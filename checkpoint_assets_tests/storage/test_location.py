@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,9 +92,13 @@ async def test_memory_of_one_name_is_shared_and_without_a_name_private():
         "s3://bucket/" + "p" * 700,
         "file://host/path",
         "file://relative",
+        "memory://a[b]",
+        "s3://[bucket/x",
+        b"memory://",
+        5,
     ],
 )
-def test_a_url_that_names_no_store_is_refused(url: str):
+def test_a_url_that_names_no_store_is_refused(url: Any):
     with pytest.raises(InvalidConfiguration):
         StorageManager(url)
 

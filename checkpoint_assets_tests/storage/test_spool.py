@@ -336,3 +336,18 @@ async def test_spool_is_the_owners_alone(spool_site: SpoolSite) -> None:
     assert {path.stat().st_mode & 0o777 for path in found if path.is_dir()} == {0o700}
     assert {path.stat().st_mode & 0o777 for path in found if path.is_file()} == {0o600}
     await manager.close()
+
+
+async def test_replacing_during_an_outage_never_brings_a_deleted_session_back(
+    spool_site: SpoolSite,
+) -> None:
+    manager, other = spool_site.manager(), spool_site.manager()
+    await other.enable_versions()
+    await store_step(other)
+    with spool_site.server.away():
+        await store_step(manager, "s2")
+    # For the first manager the outage is not over yet.
+    await other.delete_session("s1")
+    with pytest.raises(Conflict, match="was deleted"):
+        await store_step(manager, html_content="<p>new", replace=True)
+    assert "s1/0001-goto.metadata.json" not in spool_site.stored()

@@ -13,6 +13,7 @@ from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.memory import MemoryStore
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.tombstones import claim_for_sweep, read_tombstone
+from checkpoint_assets.storage.wrapper import WrappedStore
 
 STEP = ("<p>", b"RIFF0000WEBP", {"type": "click"}, {"url": "https://shop.example/"})
 
@@ -209,6 +210,65 @@ async def test_a_session_that_is_pinned_while_it_is_deleted_stays(site: Site):
         await StorageManager(store=Pinning(), clock=site.clock).delete_session("s1")
     assert await site.manager.retrieve_step_data("s1", "a") == STEP
     assert await site.manager.list_sessions() == ["s1"]
+
+
+class Dying(WrappedStore):
+    """The store of somebody who dies before the first delete."""
+
+    async def delete(self, keys):
+        raise ConnectionAbortedError
+
+
+async def died_in_a_delete(site: Site) -> None:
+    with pytest.raises(ConnectionAbortedError):
+        await StorageManager(store=Dying(site.store), clock=site.clock).delete_step("s1", "a")
+
+
+async def test_what_is_still_being_deleted_is_restored_only_after_that(site: Site):
+    await site.manager.store_step_data("s1", "a", *STEP)
+    await died_in_a_delete(site)
+    with pytest.raises(Conflict, match="is being deleted") as refused:
+        await site.manager.restore_step("s1", "a")
+    assert refused.value.session_id == "s1"
+    # A delete that was cut short is done by doing it again.
+    await site.manager.delete_step("s1", "a")
+    await site.manager.restore_step("s1", "a")
+    assert await site.manager.retrieve_step_data("s1", "a") == STEP
+
+
+async def test_what_was_left_half_deleted_an_hour_ago_can_be_restored(site: Site):
+    await site.manager.store_step_data("s1", "a", *STEP)
+    await died_in_a_delete(site)
+    site.clock.advance(timedelta(hours=1))
+    await site.manager.restore_step("s1", "a")
+    assert await site.manager.retrieve_step_data("s1", "a") == STEP
+    assert [key async for page in site.store.list("_tombstones/") for key in page.objects] == []
+
+
+async def test_what_is_still_being_restored_is_deleted_only_after_that(site: Site):
+    await site.manager.store_step_data("s1", "a", *STEP)
+    await site.manager.delete_step("s1", "a")
+    with pytest.raises(ConnectionAbortedError):
+        await StorageManager(store=Dying(site.store), clock=site.clock).restore_step("s1", "a")
+    for permanent in (False, True):
+        with pytest.raises(Conflict, match="is being restored"):
+            await site.manager.delete_step("s1", "a", permanent=permanent)
+    assert await site.manager.retrieve_step_data("s1", "a") == STEP
+    # A restore that was cut short is done by doing it again.
+    await site.manager.restore_step("s1", "a")
+    await site.manager.delete_step("s1", "a")
+    assert await site.manager.list_steps_for_session("s1") == []
+
+
+async def test_the_sweep_leaves_files_that_another_tombstone_can_bring_back(site: Site):
+    await site.manager.store_step_data("s1", "a", *STEP)
+    await died_in_a_delete(site)
+    site.clock.advance(timedelta(hours=20))
+    await site.manager.delete_session("s1")
+    site.clock.advance(timedelta(hours=5))
+    assert (await site.manager.sweep()).swept == ["s1/a"]
+    await site.manager.restore_session("s1")
+    assert await site.manager.retrieve_step_data("s1", "a") == STEP
 
 
 async def test_leftovers_of_dead_writers_go_with_the_sweep(tmp_path):

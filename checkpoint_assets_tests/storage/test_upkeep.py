@@ -16,6 +16,7 @@ from checkpoint_assets.storage.batches import Step, retrieve_all, store_all
 from checkpoint_assets.storage.findings import FindingKind, fraction
 from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.memory import MemoryStore
+from checkpoint_assets.storage.quarantine import quarantine
 from checkpoint_assets.storage.session_filter import time_of_id
 from checkpoint_assets.storage.storage_manager import StorageManager
 
@@ -95,6 +96,18 @@ async def test_the_quarantine_of_a_pinned_session_waits(
     assert (await manager.verify(repair=True)).quarantined == ["s1/a.metadata.json", "s1/a.html"]
     assert (await store.get("_quarantine/s1/a.html")) == b""
     assert (await manager.verify()).findings == []
+
+
+async def test_a_step_that_was_stored_anew_since_it_was_checked_stays(
+    manager: StorageManager, store: MemoryStore
+):
+    await manager.store_step_data("s1", "a", "x")
+    await overwrite(store, "s1/a.html", b"")
+    findings = (await manager.verify()).findings
+    await manager.delete_step("s1", "a", permanent=True)
+    await manager.store_step_data("s1", "a", "new")
+    assert await quarantine(store, findings) == []
+    assert (await manager.retrieve_step_data("s1", "a"))[0] == "new"
 
 
 async def test_a_manifest_that_names_a_lost_step_is_told(

@@ -159,7 +159,8 @@ async def test_a_damaged_file_is_told_apart_from_a_missing_one(
     await storage.store.put(key, b"x", media_type="image/webp", sha256="", create=False)
     details = await client.ask(f"/sessions/{SESSION}/steps/0001-goto.js")
     assert b"the screenshot cannot be shown" in details.body
-    assert (await client.ask(f"/sessions/{SESSION}/thumbs/0001-goto.webp")).status == 404
+    assert (await client.ask(f"/sessions/{SESSION}/thumbs/0001-goto.webp")).status == 502
+    assert (await client.ask(f"/sessions/{SESSION}/thumbs/0009-nope.webp")).status == 404
 
 
 async def test_pages_go_back_in_time_and_each_session_is_on_one(storage: StorageManager) -> None:

@@ -13,6 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Playwright, async_play
 from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.browser.chromium import find_chromium, launch_arguments
+from checkpoint_assets.collection.browser.closed_search import register_engine
 from checkpoint_assets.collection.browser.deadline import within
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.errors import (
@@ -162,7 +163,7 @@ class LocalChromium:
 
 async def _start_driver() -> Playwright:
     try:
-        return await async_playwright().start()
+        playwright = await async_playwright().start()
     except PlaywrightError:
         raise
     except Exception as err:  # a driver that does not start is reported as a bare Exception
@@ -170,6 +171,12 @@ async def _start_driver() -> Playwright:
             f"Playwright's driver does not start: {err}",
             hint="see what `playwright --version` says; Debian may lack libatomic1",
         ) from err
+    try:
+        await register_engine(playwright)
+    except PlaywrightError:
+        await playwright.stop()
+        raise
+    return playwright
 
 
 async def _memory(browser: Browser) -> int:

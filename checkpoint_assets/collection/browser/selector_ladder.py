@@ -7,8 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from playwright.async_api import ElementHandle, FrameLocator, Page
+from playwright.async_api import ElementHandle, FrameLocator, Locator, Page
 from playwright.async_api import Error as PlaywrightError
+
+from checkpoint_assets.collection.browser.closed_search import ENGINE
 
 # Whoever asks for more has a page that is slow to search: then a way is left out.
 PATIENCE = 1.0
@@ -65,10 +67,11 @@ function cluesOf(element, hidden) {
     const own = twins.length < 2 ? tag : `${tag}:nth-of-type(${twins.indexOf(element) + 1})`;
     return parent && depth < DEEP ? `${css(parent, depth + 1)} > ${own}` : own;
   }
-  function path(element) {
-    const host = element.getRootNode().host;
-    return host ? `${path(host)} >> ${css(element)}` : css(element);
-  }
+  // From the outermost host inwards; Playwright's CSS does not look into closed roots.
+  const hosts = [];
+  for (let each = element; each; each = each.getRootNode().host) hosts.unshift(each);
+  const engine = hosts.slice(0, -1).some((host) => !host.shadowRoot) ? 'closed=' : 'css=';
+  const path = hosts.map((each) => engine + css(each)).join(' >> ');
   function xpath(element, depth = 0) {
     const { id, nodeName, parentElement } = element;
     if (id && !/["']/.test(id) && document.querySelectorAll('#' + CSS.escape(id)).length === 1) {
@@ -87,11 +90,10 @@ function cluesOf(element, hidden) {
   }
   const text = hidden ? '' : short(element.innerText);
   const light = element.getRootNode() === document;
-  const inCss = path(element);
   const inXpath = light ? xpath(element) : '';
   // Selectors look into shadow roots: only where there are none is what we find here the answer.
   const found = light && ![...document.querySelectorAll('*')].some((each) => each.shadowRoot)
-    ? [[...document.querySelectorAll(inCss)], everyone(inXpath)] : [];
+    ? [[...document.querySelectorAll(css(element))], everyone(inXpath)] : [];
   const placed = (selector, elements) => {
     const index = elements ? elements.indexOf(element) : -1;
     return index < 0 ? null : elements.length === 1 ? selector : `${selector} >> nth=${index}`;
@@ -101,9 +103,9 @@ function cluesOf(element, hidden) {
     name: hidden ? '' : nameOf(text),
     tag: element.localName,
     text,
-    css: `css=${inCss}`,
+    css: path,
     xpath: light ? `xpath=${inXpath}` : '',
-    sure: { css: placed(`css=${inCss}`, found[0]), xpath: placed(`xpath=${inXpath}`, found[1]) },
+    sure: { css: placed(path, found[0]), xpath: placed(`xpath=${inXpath}`, found[1]) },
   };
 }
 """
@@ -116,7 +118,8 @@ async def ladder(
     """Selectors for the element by ``role``, ``text``, ``css`` and ``xpath``.
 
     Each was tried and leads to this very element; a way on which it is not found is left out. In
-    a frame they are to be used inside the frame; XPath does not lead into shadow roots.
+    a frame they are to be used inside the frame; XPath does not lead into shadow roots, and only
+    ``closed=`` (see ``closed_search``) into closed ones.
     """
     sure: dict[str, str] = {way: selector for way, selector in clues["sure"].items() if selector}
     unsure = {way: each for way, each in _candidates(clues).items() if way not in sure}
@@ -146,13 +149,22 @@ async def _first(
     for selector in selectors:
         try:
             async with asyncio.timeout(PATIENCE):
-                place: Any = await scope.locator(selector).evaluate_all(_PLACE, [element])
+                place = await _place(scope.locator(selector), element, selector)
         except (PlaywrightError, TimeoutError):
             continue
         index, count = place
         if index >= 0:
             return selector if count == 1 else f"{selector} >> nth={index}"
     return None
+
+
+async def _place(locator: Locator, element: ElementHandle, selector: str) -> tuple[int, int]:
+    """Where among the matches the element is (-1: nowhere), and how many there are."""
+    if not selector.startswith(f"{ENGINE}="):
+        return await locator.evaluate_all(_PLACE, [element])
+    # The page's own world, where the above looks, knows nothing of closed roots.
+    matches = await locator.element_handles()
+    return await element.evaluate("(one, all) => [all.indexOf(one), all.length]", matches)
 
 
 def _quoted(text: str) -> str:

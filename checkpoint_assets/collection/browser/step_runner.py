@@ -175,7 +175,7 @@ class StepRunner:
         encoding = asyncio.get_running_loop().run_in_executor(
             self._encoders, self._finish, now, record, settle, observation, log, wanted
         )
-        return Run(encoding, _placed(error, step, ordinal))
+        return Run(encoding, _placed(error, step, ordinal, self._redactor))
 
     def _unfit_for(self, step: Step) -> DataCollectionError | None:
         """Why the step is not even begun: a page out of bounds is not touched, or there is none."""
@@ -269,12 +269,20 @@ def _since(started: float) -> float:
 
 
 def _placed(
-    error: DataCollectionError | None, step: Step, ordinal: int
+    error: DataCollectionError | None, step: Step, ordinal: int, redact: Redactor
 ) -> DataCollectionError | None:
-    """The error with the place in the scenario in front of its message."""
+    """The error, redacted, with the place in the scenario in front of its message.
+
+    It is told to whoever listens, with what caused it: a cause that quotes a secret is left out.
+    """
     if error is None:
         return None
     where = f"line {step.line}, " if step.line else ""
-    placed = type(error)(f"{where}step {ordinal} ({step.kind}): {error.message}", hint=error.hint)
-    placed.__cause__ = error
+    message = redact.text(error.message)
+    placed = type(error)(f"{where}step {ordinal} ({step.kind}): {message}", hint=error.hint)
+    cause: BaseException | None = error
+    while cause is not None and redact.text(str(cause)) == str(cause):
+        cause = cause.__cause__ or cause.__context__
+    if cause is None:
+        placed.__cause__ = error
     return placed

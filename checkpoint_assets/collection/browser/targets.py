@@ -11,6 +11,10 @@ from typing import Any
 from playwright.async_api import Error as PlaywrightError
 from playwright.async_api import FrameLocator, Locator, Page
 
+from checkpoint_assets.collection.browser.closed_search import (
+    reveal_closed_roots,
+    through_closed_roots,
+)
 from checkpoint_assets.collection.browser.deadline import translate
 from checkpoint_assets.collection.browser.selector_ladder import CLUES, ladder
 from checkpoint_assets.collection.redaction import (
@@ -20,6 +24,8 @@ from checkpoint_assets.collection.redaction import (
 from checkpoint_assets.model.errors import BrowserCrashed, CaptureTimeout, ElementNotFound
 
 _PAUSE = 0.1
+# To look into closed shadow roots is dear: first after so long, then in ever longer pauses.
+_FIRST_LOOK = 0.5
 # A page gets so long to answer one question, however little of the step's time is left.
 _LEAST = 1.0
 # More matches than this are not looked at one by one for a visible one.
@@ -79,12 +85,15 @@ async def find_target(
 ) -> Target:
     """The first visible match of the first selector that has one, waiting until there is one.
 
-    Open shadow roots are pierced; ``frames`` are selectors of nested iframes, outermost first.
+    Shadow roots are pierced, and closed ones, too, where nothing else is found; the target's
+    selector then says so. ``frames`` are selectors of nested iframes, outermost first.
     Raises ``ElementNotFound`` with what was tried, ``CaptureTimeout`` if the page does not answer,
     ``BrowserCrashed`` if it is gone.
     """
     scope = in_frames(page, frames)
     deadline = time.monotonic() + seconds
+    pause = _FIRST_LOOK
+    look_at = min(time.monotonic() + pause, deadline)
     seen = dict.fromkeys(selectors, 0)
     trouble: str | None = None
     while True:
@@ -111,6 +120,11 @@ async def find_target(
             seen[selector] = max(seen[selector], found[1])
             if found[0] is not None:
                 return Target(scope, found[0], selector, found[1])
+        if seconds and time.monotonic() >= look_at:
+            if closed := await _in_closed_roots(page, scope, selectors, must_be_visible):
+                return closed
+            pause *= 2
+            look_at = time.monotonic() + pause
         if time.monotonic() >= deadline:
             raise _not_found(seen, frames, seconds, trouble)
         await asyncio.sleep(_PAUSE)
@@ -143,6 +157,22 @@ async def _visible(locator: Locator, must_be_visible: bool) -> tuple[Locator | N
         if not must_be_visible or await candidate.is_visible():
             return candidate, count
     return None, count
+
+
+async def _in_closed_roots(
+    page: Page, scope: Page | FrameLocator, selectors: Sequence[str], must_be_visible: bool
+) -> Target | None:
+    try:
+        async with asyncio.timeout(_LEAST):
+            if not await reveal_closed_roots(page):
+                return None
+            for selector in filter(None, map(through_closed_roots, selectors)):
+                found, count = await _visible(scope.locator(selector), must_be_visible)
+                if found is not None:
+                    return Target(scope, found, selector, count)
+    except (PlaywrightError, TimeoutError):
+        return None  # no CDP, or a page too large or too busy: then it is not found there
+    return None
 
 
 def _not_found(

@@ -108,9 +108,9 @@ class CollectionManagerSuite:
         await manager.pause("one")
         await manager.pause("one")
         assert manager.get_status("one") is CollectionStatus.PAUSED
-        await asyncio.sleep(0.02)
+        await _turns()
         before = source.calls.count("collect")
-        await asyncio.sleep(0.02)
+        await _turns()
         assert source.calls.count("collect") == before < 50
         await manager.resume("one")
         await manager.resume("one")
@@ -165,6 +165,12 @@ class CollectionManagerSuite:
         await manager.start("good")
         assert await manager.wait("good") is CollectionStatus.STOPPED
         assert manager.get_status("bad") is CollectionStatus.ERROR
+
+
+async def _turns() -> None:
+    """As many turns of the event loop as anything that is going on could need."""
+    for _ in range(200):
+        await asyncio.sleep(0)
 
 
 class _NoSource:

@@ -14,6 +14,8 @@
   let current = -1;
   let tab = "picture";
   let shown = null;
+  // How often a view was asked for: what an earlier wish brings is not shown any more.
+  let drawing = 0;
 
   function element(tag, properties, ...children) {
     const made = document.createElement(tag);
@@ -183,9 +185,9 @@
 
   async function show() {
     const row = rows[current];
-    const asked = current;
+    shown = null;
     const details = await loaded(`step-${row.ordinal}`, `steps/${row.id}.js`);
-    if (asked !== current) return;
+    if (row.ordinal !== current) return;
     shown = details || {
       facts: [], timings: [], notes: [["bad", "the data of this step could not be loaded"]],
       log: [], picture: null, page: false, dom: null, json: [],
@@ -197,10 +199,12 @@
   const empty = (words) => element("p", { class: "empty quiet", text: words });
 
   async function showTab() {
-    const row = rows[current];
-    const asked = current;
-    const made = await { picture: pictureView, page: pageView, pixels: pixelView, dom: domView }[tab](row);
-    if (asked !== current) return;
+    const asked = ++drawing;
+    const details = shown;
+    if (!details) return;
+    const view = { picture: pictureView, page: pageView, pixels: pixelView, dom: domView }[tab];
+    const made = await view(details, rows[current]);
+    if (asked !== drawing) return;
     for (const name of TABS) {
       const button = byId(`tab-${name}`);
       button.setAttribute("aria-selected", String(name === tab));
@@ -209,13 +213,13 @@
       if (name !== tab) byId(`view-${name}`).replaceChildren();
     }
     byId("option-mark").hidden = tab !== "picture";
-    byId("option-before").hidden = tab !== "picture" || !hasBefore();
-    byId("option-blend").hidden = tab !== "pixels" || !hasBefore();
+    byId("option-before").hidden = tab !== "picture" || !hasBefore(details);
+    byId("option-blend").hidden = tab !== "pixels" || !hasBefore(details);
     byId(`view-${tab}`).replaceChildren(...made);
     fit();
   }
 
-  const hasBefore = () => !!shown.picture && shown.picture.previous !== undefined;
+  const hasBefore = ({ picture }) => !!picture && picture.previous !== undefined;
 
   function percent(box, node) {
     [node.style.left, node.style.top, node.style.width, node.style.height] = box.map((side) => `${side}%`);
@@ -230,38 +234,38 @@
     return made;
   }
 
-  async function pictureView(row) {
-    if (!shown.picture) return [empty(row.picture < 0 ? "This step has no picture." : "The picture cannot be shown.")];
-    const before = byId("before").checked && hasBefore();
-    const picture = await image(before ? shown.picture.previous : current,
+  async function pictureView(details, row) {
+    if (!details.picture) return [empty(row.picture < 0 ? "This step has no picture." : "The picture cannot be shown.")];
+    const before = byId("before").checked && hasBefore(details);
+    const picture = await image(before ? details.picture.previous : current,
       `Screenshot ${before ? "before" : "after"} step ${current + 1}: ${row.kind} ${row.label}`);
     const figure = element("figure", { class: "shot" }, picture);
-    const box = before ? shown.picture.before : shown.picture.after;
+    const box = before ? details.picture.before : details.picture.after;
     if (box && byId("mark").checked) {
       const side = `${box[1] > 8 ? "" : "below"} ${box[0] > 55 ? "left" : ""}`;
       figure.append(percent(box, element("div", { class: `target ${side}`, "aria-hidden": "true" },
         element("span", { class: "chip", text: `${row.kind} ${row.label}` }))));
     }
     const views = [figure];
-    if (!box && shown.picture.before && !before) {
+    if (!box && details.picture.before && !before) {
       views.unshift(element("p", { class: "hint quiet", text: "The target is on the picture before the action: the page is another one now." }));
     }
     return views;
   }
 
-  async function pageView(row) {
-    if (!shown.page || row.page < 0) return [empty(row.page < 0 ? "This step has no page." : "The page cannot be shown.")];
-    const made = await frame(row, shown.viewport || [1280, 800]);
+  async function pageView(details, row) {
+    if (!details.page || row.page < 0) return [empty(row.page < 0 ? "This step has no page." : "The page cannot be shown.")];
+    const made = await frame(row, details.viewport || [1280, 800]);
     if (!made) return [empty("The page cannot be shown.")];
     return [
       element("p", { class: "hint quiet", text: "Built from the stored HTML. Nothing runs in it, and nothing is fetched: linked styles, pictures and fonts are left out." }),
       element("div", { class: "sheet" }, made)];
   }
 
-  async function pixelView(row) {
-    if (!shown.picture) return [empty("This step has no picture.")];
-    if (!hasBefore()) return [empty("There is no picture before this one.")];
-    const { changed, area, previous } = shown.picture;
+  async function pixelView(details) {
+    if (!details.picture) return [empty("This step has no picture.")];
+    if (!hasBefore(details)) return [empty("There is no picture before this one.")];
+    const { changed, area, previous } = details.picture;
     const said = changed === undefined ? "The pictures differ in size."
       : changed === 0 ? "No pixel changed."
         : `${changed * 100 < 0.01 ? "Less than 0.01" : (changed * 100).toFixed(2)} % of the pixels changed.`;
@@ -287,8 +291,7 @@
     return [...views, figure];
   }
 
-  async function domView() {
-    const { dom } = shown;
+  async function domView({ dom }) {
     if (!dom) return [empty("There is no page before this one to compare with.")];
     if (!dom.added && !dom.removed) return [empty("The DOM did not change.")];
     const words = `${dom.added} ${dom.added === 1 ? "line" : "lines"} came, ${dom.removed} went.` +
@@ -348,7 +351,7 @@
   function choose(name, focus) {
     tab = name;
     if (focus) byId(`tab-${name}`).focus();
-    if (shown) showTab();
+    showTab();
   }
 
   for (const name of TABS) {

@@ -86,6 +86,42 @@ async def test_open_shadow_roots_are_pierced(tab: Tab):
     assert await found(tab, "x-a x-b b") == "x-a x-b b: deep"
 
 
+CLOSED = (
+    "<x-a></x-a><script>const a = document.querySelector('x-a').attachShadow({mode: 'closed'});"
+    "a.innerHTML = '<b>near</b><x-b></x-b>';"
+    "const b = a.querySelector('x-b').attachShadow({mode: 'closed'});"
+    "b.innerHTML = '<button>deep</button><input>';"
+    "b.querySelector('button').onclick = () => document.title = 'clicked'</script>"
+)
+
+
+async def test_closed_shadow_roots_are_pierced_where_nothing_else_is_found(tab: Tab):
+    await tab.show(CLOSED + "<b>light</b>")
+    assert await found(tab, "b") == "b: light"
+    assert await found(tab, "#nowhere", "button") == "closed=button: deep"
+    assert await found(tab, "x-a >> button") == "closed=x-a >> closed=button: deep"
+    target = await find_target(tab.page, ["button"], (), 2)
+    await target.locator.click()
+    assert await tab.page.title() == "clicked"
+    described = await describe(target)
+    assert described["alternatives"]["css"] == "closed=x-a >> closed=x-b >> closed=button"
+    again = tab.page.locator(described["alternatives"]["css"])
+    assert await again.inner_text() == "deep"
+    await (await find_target(tab.page, ["input"], (), 2)).locator.fill("typed")
+
+
+async def test_closed_shadow_roots_of_a_frame_are_pierced(tab: Tab):
+    inner = tab.pages.add(CLOSED)
+    await tab.show(f"<iframe src='{inner}'></iframe>")
+    assert await found(tab, "button", frames=("iframe",)) == "closed=button: deep"
+
+
+async def test_what_is_not_in_a_closed_root_either_is_reported_as_ever(tab: Tab):
+    await tab.show(CLOSED)
+    message = await refusal(tab, "#nowhere", "text=nothing", ":text-is('odd')", seconds=0.7)
+    assert "no visible element matched '#nowhere', 'text=nothing', \":text-is('odd')\"" in message
+
+
 async def test_the_report_names_what_was_tried_and_for_how_long(tab: Tab):
     await tab.show(f"<b {HIDDEN}>one</b><b {HIDDEN}>two</b>")
     message = await refusal(tab, "#nowhere", "b")

@@ -55,7 +55,9 @@ def differing(observation: Observation, again: bytes) -> float:
         for box in observation.masks:
             left, top = box["x"] - 1, box["y"] - 1
             draw.rectangle((left, top, left + box["width"] + 2, top + box["height"] + 2), "black")
-    difference = ImageChops.difference(one, other).convert("L").point(lambda value: 255 * (value > 0))
+    difference = (
+        ImageChops.difference(one, other).convert("L").point(lambda value: 255 * (value > 0))
+    )
     return 100 * difference.histogram()[255] / (one.width * one.height)
 
 
@@ -92,9 +94,7 @@ async def test_a_stored_page_of_the_shop_looks_like_its_picture(
 @pytest.mark.parametrize(
     "task", ["click-checkboxes", "email-inbox", "book-flight", "use-slider", "enter-date"]
 )
-async def test_a_stored_task_of_miniwob_looks_like_its_picture(
-    tab: Tab, reopen: Reopen, task: str
-):
+async def test_a_stored_task_of_miniwob_looks_like_its_picture(tab: Tab, reopen: Reopen, task: str):
     with MiniWobSite() as site:
         await tab.page.goto(f"{site.url}/miniwob/{task}.html")
         await tab.page.click("#sync-task-cover")

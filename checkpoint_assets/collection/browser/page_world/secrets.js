@@ -3,12 +3,18 @@ function makeSecrets(options) {
   const privateName = new RegExp(options.privateNames, "i");
   const privatePurpose = new RegExp(options.privatePurposes, "i");
   const selector = options.privateSelectors.join(",");
+  const surveyed = new Set();
   const hidden = [];
   const watched = [];
   const redactions = {};
   return {
     redactions,
-    isPrivate: (element) => selector !== "" && matches(element, selector),
+    // Looks for all private parts of a scope at once.
+    survey(scope) {
+      if (selector !== "") for (const element of allIn(scope, selector)) surveyed.add(element);
+    },
+    // Of an element in a scope, or in a template, which no search of a scope finds.
+    isPrivate: (element, live) => live ? surveyed.has(element) : selector !== "" && matches(element, selector),
     // Which rule makes the value of this form control private, if any.
     ruleOf(element) {
       if (element.type === "password") return "password";
@@ -45,7 +51,7 @@ function makeSecrets(options) {
       };
       const fields = selector === "" ? "input,textarea" : `input,textarea,${selector}`;
       return scopes.some((scope) => [...allIn(scope, fields)].some((element) =>
-        (this.isPrivate(element) || (element.value && this.ruleOf(element))) && !within(element)));
+        (this.isPrivate(element, false) || (element.value && this.ruleOf(element))) && !within(element)));
     },
   };
 }

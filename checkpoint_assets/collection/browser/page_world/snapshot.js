@@ -44,6 +44,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
       elements.found.relative = false;
       scopes.add(document);
       states.survey(document);
+      secrets.survey(document);
       walk(document);
       asked.add(document);
       finish(page);
@@ -122,7 +123,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
       const space = namespaceURI(node);
       const name = html || space === SVG || space === MATHML ? localName(node) : tagName(node);
       if (live) searchable += 1;
-      const isPrivate = !level.secret && secrets.isPrivate(node);
+      const isPrivate = !level.secret && secrets.isPrivate(node, live);
       const secret = level.secret || isPrivate;
       if (isPrivate) secrets.hide(node, frames, "private");
       if (html && (name === "noscript" || breaksOut(node, name))) return replaced(node, name, level, secret);
@@ -190,6 +191,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
       if (shadow.mode === "closed") counts.closed_roots += 1;
       scopes.add(shadow);
       states.survey(shadow);
+      secrets.survey(shadow);
       const flags = ["delegatesFocus", "clonable", "serializable"]
         .filter((flag) => shadow[flag]).map((flag) => ` shadowroot${flag.toLowerCase()}`).join("");
       write(`<template shadowrootmode="${shadow.mode}"${flags}>`);
@@ -204,8 +206,8 @@ function makeSnapshot(scopes, sheets, states, keys) {
 
     function end(node, name, scope) {
       if (scope === page.document) {
-        if (node === headOf(scope)) page.head = paper.later();
-        if (node === bodyOf(scope)) page.body = paper.later();
+        if (name === "head" && node === headOf(scope)) page.head = paper.later();
+        if ((name === "body" || name === "frameset") && node === bodyOf(scope)) page.body = paper.later();
       }
       write(`</${name}>`);
     }
@@ -301,8 +303,7 @@ function makeSnapshot(scopes, sheets, states, keys) {
 
     // Where things stand that are only known at the end of the document.
     function places(node, name) {
-      const first = headOf(page.document) ?? bodyOf(page.document);
-      if (node === first && page.start === null) {
+      if (page.start === null && node === (headOf(page.document) ?? bodyOf(page.document))) {
         page.start = paper.later();
         if (frames.length === 0) start = page.start;
       }

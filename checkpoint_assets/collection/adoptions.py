@@ -1,0 +1,234 @@
+"""The sessions of others that a collector records, by their ids there and here."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from browserbase import BrowserbaseError
+
+from checkpoint_assets.collection.adopted_session import AdoptedSession
+from checkpoint_assets.collection.agent_actions import read_action
+from checkpoint_assets.collection.browser.browserbase_client import translated
+from checkpoint_assets.collection.browser.browserbase_links import described
+from checkpoint_assets.collection.browser.browserbase_sessions import LIVE
+from checkpoint_assets.collection.browser.step_runner import CapturedStep
+from checkpoint_assets.collection.browser.watched_page import Change
+from checkpoint_assets.collection.redaction import Redactor
+from checkpoint_assets.collection.remote_browsers import RemoteBrowsers
+from checkpoint_assets.config import Settings
+from checkpoint_assets.interfaces import IEventEmitter, IStorageManager
+from checkpoint_assets.model.clock import Clock, isoformat
+from checkpoint_assets.model.enums import Artifact, EventType, SessionState
+from checkpoint_assets.model.errors import (
+    BrowserUnavailable,
+    InvalidInput,
+    NotRegistered,
+)
+from checkpoint_assets.model.ids import SessionIds
+from checkpoint_assets.model.records import SessionManifest, StepData, SystemEvent
+
+ON: tuple[Change, ...] = ("navigate", "change")
+
+
+class Adoptions:
+    """Attaches to sessions, stores their steps, and closes ours of them; theirs go on."""
+
+    def __init__(
+        self,
+        storage: IStorageManager,
+        settings: Settings,
+        remote: RemoteBrowsers,
+        events: IEventEmitter,
+        ids: SessionIds,
+        clock: Clock,
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._remote = remote
+        self._events = events
+        self._ids = ids
+        self._clock = clock
+        # By our id and by the remote one.
+        self._sessions: dict[str, AdoptedSession] = {}
+
+    async def configure(
+        self, session: Any, *, on: Collection[Change] = ON, tags: Mapping[str, str] | None = None
+    ) -> str:
+        """Attach to the session, or to that of the id, and record it; returns our id of it.
+
+        A session that is attached to already keeps its id. Raises ``DataCollectionError``.
+        """
+        if session in self._sessions if isinstance(session, str) else False:
+            return self._sessions[session].id
+        found = await self._found(session)
+        if found.id in self._sessions:
+            return self._sessions[found.id].id
+        url = getattr(found, "connect_url", None)
+        if not url:
+            raise BrowserUnavailable(
+                f"the session {found.id} cannot be connected to", hint="does it still run?"
+            )
+        key = getattr(found, "signing_key", None)
+        redactor = Redactor([each for each in (url, key, self._remote.api_key) if each])
+        await self._storage.connect()
+        browser = await self._remote.driver.connect(url, watch_only=True)
+        adopted = AdoptedSession(
+            self._ids.new(),
+            browser,
+            self._settings,
+            store=self._store,
+            redactor=redactor,
+            remote={**described(found), "adopted": True},
+            on=on,
+            clock=self._clock,
+        )
+        adopted.tags = dict(tags or {})
+        self._sessions[found.id] = self._sessions[adopted.id] = adopted
+        await self._tell(EventType.COLLECTION_START, adopted, remote=found.id)
+        await adopted.start()
+        return adopted.id
+
+    async def _found(self, session: Any) -> Any:
+        if not isinstance(session, str):
+            if getattr(session, "id", None) and getattr(session, "connect_url", None):
+                return session
+            session = getattr(session, "session_id", None) or getattr(session, "id", None)
+            if not isinstance(session, str):
+                raise InvalidInput(
+                    "a session of the browserbase SDK is needed, or its id",
+                    hint="pass what sessions.create() returned",
+                )
+        try:
+            return await self._remote.sessions.client.sessions.retrieve(session)
+        except BrowserbaseError as err:
+            raise translated(err, f"asking for the session {session}") from None
+
+    def _adopted(self, session_id: str | None) -> AdoptedSession:
+        if session_id is None:
+            different = {id(each): each for each in self._sessions.values()}
+            if len(different) == 1:
+                return next(iter(different.values()))
+        elif session_id in self._sessions:
+            return self._sessions[session_id]
+        raise NotRegistered(
+            f"no such session is recorded: {session_id}", hint="call configure_session() first"
+        )
+
+    async def collect(
+        self,
+        session_id: str,
+        task_id: str | None,
+        *,
+        url: str | None,
+        action_data: Any,
+        kind: str | None,
+        page_id: str | None,
+    ) -> StepData:
+        """One step of the session, now. Raises ``NotRegistered``, ``DataCollectionError``."""
+        adopted = self._adopted(session_id)
+        action = read_action(action_data, kind=kind)
+        return await adopted.tell(action, url=url, page_id=page_id, task_id=task_id)
+
+    def hide(self, session_id: str, values: list[str]) -> None:
+        """Mask these values in what is stored of the session from now on."""
+        self._adopted(session_id).redactor.add(values)
+
+    async def _store(self, session: AdoptedSession, step: CapturedStep) -> StepData:
+        paths = await self._storage.store_step_data(
+            session.id,
+            step.step_id,
+            html_content=step.artifacts.get(Artifact.HTML),
+            screenshot_bytes=step.artifacts.get(Artifact.SCREENSHOT),
+            action_data=step.action,
+            metadata=step.page,
+        )
+        if problem := step.page.get("incomplete"):
+            session.problems.append(f"{step.step_id}: {problem}")
+        await self._tell(
+            EventType.STEP_STORED,
+            session,
+            step_id=step.step_id,
+            outcome=step.action["outcome"],
+            bytes=sum(len(content) for content in step.artifacts.values()),
+            paths=paths,
+        )
+        return StepData(
+            session_id=session.id,
+            step_id=step.step_id,
+            timestamp=isoformat(step.timestamp),
+            url=step.page.get("url", ""),
+            html_path=paths["html_path"],
+            screenshot_path=paths["screenshot_path"],
+            action_data_path=paths["action_data_path"],
+            metadata_path=paths["metadata_path"],
+        )
+
+    async def close_session(
+        self, session_id: str | None, state: SessionState, reason: str | None = None
+    ) -> SessionManifest:
+        """Detach, and write the manifest. Raises ``NotRegistered``, ``StorageError``."""
+        adopted = self._adopted(session_id)
+        await adopted.stop()
+        for key in [key for key, each in self._sessions.items() if each is adopted]:
+            del self._sessions[key]
+        if state is SessionState.COMPLETE and adopted.problems:
+            state, reason = SessionState.INCOMPLETE, "; ".join(adopted.problems)
+        manifest = await self._storage.close_session(
+            adopted.id,
+            state,
+            manifest={
+                "source": "browserbase",
+                "started_at": adopted.started_at,
+                "seconds": round(self._clock.monotonic() - adopted.started, 3),
+                "reason": reason and adopted.redactor.text(reason),
+                "artifacts": sorted(Artifact),
+                "tags": adopted.tags,
+                "remote": adopted.redactor.json(adopted.remote),
+                "metadata": {"browser": adopted.version},
+            },
+        )
+        kind = (
+            EventType.COLLECTION_COMPLETE
+            if state is SessionState.COMPLETE
+            else EventType.COLLECTION_ERROR
+        )
+        await self._tell(kind, adopted, state=str(state), steps=len(manifest.steps))
+        return manifest
+
+    async def record(self, session: Any, tags: Mapping[str, str] | None = None) -> SessionManifest:
+        """Record the session until it ends. A connection that is lost before leaves it incomplete.
+
+        Raises what ``configure`` raises. A cancellation closes ours as aborted.
+        """
+        session_id = await self.configure(session, tags=tags)
+        adopted = self._sessions[session_id]
+        try:
+            await adopted.ended.wait()
+        except BaseException:
+            await self.close_session(session_id, SessionState.ABORTED, "stopped before its end")
+            raise
+        if await self._still_runs(adopted.remote["session_id"]):
+            reason = "the connection was lost before the session ended"
+            return await self.close_session(session_id, SessionState.INCOMPLETE, reason)
+        return await self.close_session(session_id, SessionState.COMPLETE)
+
+    async def _still_runs(self, remote_id: str) -> bool:
+        if self._remote.api_key is None:
+            return False
+        try:
+            found = await self._remote.sessions.client.sessions.retrieve(remote_id)
+        except BrowserbaseError:
+            return False  # nobody knows; what was recorded is there
+        return found.status in LIVE
+
+    async def _tell(self, kind: EventType, session: AdoptedSession, **data: Any) -> None:
+        words = {"session_id": session.id, "scenario": None, **data}
+        await self._events.emit(SystemEvent(kind, self._clock.now(), "collector", words))
+
+    async def close(self) -> None:
+        """Close every session that was not closed, as incomplete."""
+        while self._sessions:
+            session_id = next(iter(self._sessions))
+            reason = "the collector was closed before the session was"
+            await self.close_session(session_id, SessionState.INCOMPLETE, reason)

@@ -1,0 +1,199 @@
+"""A session that somebody else drives is recorded, and never disturbed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Dialog, Page, async_playwright
+
+from checkpoint_assets.model.enums import SessionState
+from checkpoint_assets.model.errors import DataCollectionError, InvalidInput, NotRegistered
+from checkpoint_assets.testing.local_browserbase import Fault, LocalBrowserbase
+from checkpoint_assets_tests.collection.captures import check_readable
+from checkpoint_assets_tests.collection.remote.collectors import RemoteCaptures
+from checkpoint_assets_tests.pages import Pages
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+COUNTER = "<title>t</title><p>none</p><button id=b onclick='this.textContent += 1'>b</button>"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def captures(
+    tmp_path: Path, pages: Pages, server: LocalBrowserbase
+) -> AsyncIterator[RemoteCaptures]:
+    async with RemoteCaptures(tmp_path, pages, server) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def driver() -> AsyncIterator[Any]:
+    async with async_playwright() as playwright:
+        yield playwright
+
+
+@contextlib.asynccontextmanager
+async def driven(driver: Any, server: LocalBrowserbase) -> AsyncIterator[tuple[Any, Page]]:
+    """A session, and the page that somebody drives in it."""
+    with server.client() as client:
+        session = client.sessions.create(keep_alive=True)
+        browser = await driver.chromium.connect_over_cdp(session.connect_url)
+        try:
+            yield session, browser.contexts[0].pages[0]
+        finally:
+            await browser.close()
+            client.sessions.update(session.id, status="REQUEST_RELEASE")
+
+
+async def stored(captures: RemoteCaptures, session_id: str, enough: Callable[[list[str]], bool]):
+    """The steps of the session, as soon as there are enough."""
+    async with asyncio.timeout(20):
+        while not enough(steps := await captures.manager.list_steps_for_session(session_id)):
+            await asyncio.sleep(0.05)
+    return steps
+
+
+async def test_navigations_changes_and_what_is_told_become_steps(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    url = pages.add(COUNTER)
+    async with driven(driver, server) as (session, page):
+        session_id = await captures.collector.configure_session(session, tags={"team": "a"})
+        await page.goto(url)
+        await stored(captures, session_id, lambda steps: len(steps) == 1)
+        await page.click("#b")
+        await stored(captures, session_id, lambda steps: len(steps) == 2)
+        data = await captures.collector.collect_step_data(
+            session.id, "task-7", url=url, action_data={"kind": "look", "why": "asked"}
+        )
+        manifest = await captures.collector.close_session()
+        assert server.client().sessions.retrieve(session.id).status == "RUNNING"
+        assert await page.title() == "t"
+    assert manifest.state is SessionState.COMPLETE, manifest.reason
+    assert manifest.steps == ["0001-navigate", "0002-change", "0003-look"]
+    assert manifest.tags == {"team": "a"}
+    assert manifest.remote["session_id"] == session.id
+    assert manifest.remote["adopted"] is True
+    assert data["session_id"] == manifest.session_id == session_id
+    assert data["url"] == url
+    tree = captures.tree(session_id)
+    for key in ("html_path", "screenshot_path", "action_data_path", "metadata_path"):
+        assert str(data[key]).rpartition("/")[2] in tree
+    assert ">b1</button>" in captures.html(manifest, 1)
+    agent = captures.action(manifest, 2)["agent"]
+    assert agent["task_id"] == "task-7"
+    assert agent["data"] == {"kind": "look", "why": "asked"}
+    await check_readable(captures, manifest)
+
+
+async def test_a_page_that_looks_as_before_is_no_new_step(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    async with driven(driver, server) as (session, page):
+        await page.goto(pages.add(COUNTER))
+        session_id = await captures.collector.configure_session(session.id)
+        await captures.collector.collect_step_data(session.id)
+        await page.evaluate("document.querySelector('p').textContent = 'none'")
+        await page.evaluate("document.querySelector('p').textContent = 'one'")
+        await stored(captures, session_id, lambda steps: len(steps) == 3)
+        manifest = await captures.collector.close_session(session_id)
+    assert manifest.steps == ["0001-navigate", "0002-action", "0003-change"]
+
+
+async def test_the_driver_s_dialogs_downloads_and_marks_are_left_alone(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    url = pages.add(
+        "<script>addEventListener('load', () => { seen = 0;"
+        "new MutationObserver(all => seen += all.length).observe(document,"
+        "{subtree: true, childList: true, attributes: true}) })</script>"
+        "<button id=ask onclick='answer = confirm(\"sure?\")'>ask</button>"
+    )
+    async with driven(driver, server) as (session, page):
+        await captures.collector.configure_session(session, on=())
+        await page.goto(url)
+
+        async def agree(dialog: Dialog) -> None:
+            await asyncio.sleep(0.5)
+            await dialog.accept()
+
+        page.on("dialog", agree)
+        await page.click("#ask")
+        assert await page.evaluate("answer") is True
+        await captures.collector.collect_step_data(session.id)
+        assert await page.evaluate("seen") == 0
+        assert await page.evaluate("Object.keys(window).filter(k => /checkpoint/i.test(k))") == []
+        await captures.collector.close_session()
+
+
+async def test_a_step_is_of_the_page_that_it_names(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    one, two = pages.add("<title>one</title>"), pages.add("<title>two</title>")
+    async with driven(driver, server) as (session, page):
+        await page.goto(one)
+        other = await page.context.new_page()
+        await other.goto(two)
+        session_id = await captures.collector.configure_session(session, on=())
+        first = await captures.collector.collect_step_data(session.id, url=one)
+        second = await captures.collector.collect_step_data(session_id, url=two)
+        cdp = await page.context.new_cdp_session(page)
+        target = (await cdp.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+        third = await captures.collector.collect_step_data(session.id, page_id=target)
+        await captures.collector.close_session(session.id)
+    assert [each["url"] for each in (first, second, third)] == [one, two, one]
+
+
+@pytest.mark.parametrize("ending", ["released", "lost"])
+async def test_a_session_is_recorded_until_it_ends(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages, ending: str
+):
+    async with driven(driver, server) as (session, page):
+        recording = asyncio.ensure_future(captures.collector.record_session(session))
+        while not captures.told:
+            await asyncio.sleep(0.02)
+        await page.goto(pages.add("<title>seen</title>"))
+        session_id = captures.told[0].data["session_id"]
+        await stored(captures, session_id, lambda steps: len(steps) == 1)
+        if ending == "released":
+            server.client().sessions.update(session.id, status="REQUEST_RELEASE")
+        else:
+            server.inject(Fault("reset", operation="cdp", method="Runtime.callFunctionOn"))
+            await page.evaluate("document.title = 'changed'")
+        manifest = await asyncio.wait_for(recording, 30)
+    assert manifest.steps[0] == "0001-navigate"
+    expected = SessionState.COMPLETE if ending == "released" else SessionState.INCOMPLETE
+    assert manifest.state is expected, manifest.reason
+
+
+async def test_what_cannot_be_recorded_is_refused(
+    captures: RemoteCaptures, server: LocalBrowserbase
+):
+    with pytest.raises(InvalidInput):
+        await captures.collector.configure_session(42)
+    with pytest.raises(DataCollectionError, match="404"):
+        await captures.collector.configure_session("no-such-session")
+    with pytest.raises(NotRegistered, match="configure_session"):
+        await captures.collector.collect_step_data("never-configured")
+    with server.client() as client:
+        session = client.sessions.create()
+        client.sessions.update(session.id, status="REQUEST_RELEASE")
+        with pytest.raises(DataCollectionError, match="410"):
+            await captures.collector.configure_session(session)
+    assert await captures.manager.list_sessions() == []
+
+
+async def test_a_session_that_is_not_closed_is_incomplete(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any
+):
+    async with driven(driver, server) as (session, _):
+        session_id = await captures.collector.configure_session(session)
+        await captures.collector.close()
+    manifest = await captures.manager.get_manifest(session_id)
+    assert manifest.state is SessionState.INCOMPLETE
