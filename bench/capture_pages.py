@@ -55,7 +55,8 @@ def _dashboard() -> str:
         f"<td><span class=badge>open</span></td><td><button>Edit</button></td></tr>"
         for n in range(125)
     )
-    return f"""<!doctype html><html lang=en><head><meta charset=utf-8><title>Dashboard</title><style>
+    return f"""<!doctype html><html lang=en><head><meta charset=utf-8>
+<title>Dashboard</title><style>
 body {{ margin: 0; font: 14px sans-serif; display: grid; grid-template-columns: 220px 1fr }}
 nav {{ background: #343a40; color: #c2c7d0 }} nav a {{ color: inherit; text-decoration: none }}
 li {{ list-style: none; padding: 6px }} .dot {{ display: inline-block; width: 9px; height: 9px;

@@ -20,6 +20,7 @@ from storage_servers import Server
 
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.storage.batches import BYTES_AT_ONCE, Step
+from checkpoint_assets.storage.storage_manager import StorageManager
 
 SIZES = {"1 KB": (1 << 10, 500), "1 MB": (1 << 20, 100), "100 MB": (100 << 20, 3)}
 WAYS = ("put", "get", "stream")
@@ -56,8 +57,7 @@ def plain_run(server: Server, bucket: str, way: str, size: int, count: int) -> N
         asyncio.run(bounded(objects(b""), get, concurrency))
 
 
-async def our_run(server: Server, bucket: str, way: str, size: int, count: int) -> None:
-    manager = our_manager(server, bucket, f"ours/{size}")
+async def our_run(manager: StorageManager, way: str, size: int, count: int) -> None:
     names = [("s1", f"{number:04d}-shot") for number in range(count)]
     if way == "put":
         data = artifact(size)
@@ -76,7 +76,9 @@ def main(client: str, way: str, size: int, count: int, bucket: str, *server: str
     """One run; prints its seconds and the MB that the process had at most."""
     at = Server(*server)
     if client == "ours":
-        measured = measure(lambda: asyncio.run(our_run(at, bucket, way, size, count)))
+        manager = our_manager(at, bucket, f"ours/{size}")
+        asyncio.run(manager.connect())
+        measured = measure(lambda: asyncio.run(our_run(manager, way, size, count)))
     else:
         measured = measure(lambda: plain_run(at, bucket, way, size, count))
     print(json.dumps([measured.seconds, peak_memory()]))

@@ -38,7 +38,7 @@ def build_definitions(
         # Once: the store's own retry wrapper counts and logs each attempt.
         max_attempts=1,
     )
-    storage = StorageResource(url=settings.storage_url, s3=s3)
+    storage = StorageResource(url=settings.storage_url, backends=list(settings.backends), s3=s3)
     io_manager = CheckpointIOManager(storage=storage)
     resources: dict[str, Any] = {
         "s3": s3,

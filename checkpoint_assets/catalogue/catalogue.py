@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Literal, TypedDict, Unpack
 
 import pandas as pd
@@ -127,7 +128,7 @@ class Catalogue:
                 return [gone_entry(session_id, at)]
             return mark_entries(session_id, await read_marks(self._storage, session_id), at)
 
-        entries = sum(await run_all(look, sessions, _AT_ONCE), list[dict[str, Any]]())
+        entries = list(chain.from_iterable(await run_all(look, sessions, _AT_ONCE)))
         return await write_fragment(
             self._storage, f"events-{self._ids.new()}", entries, at, self._ids
         )

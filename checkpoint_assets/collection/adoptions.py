@@ -169,9 +169,10 @@ class Adoptions:
     ) -> SessionManifest:
         """Detach, and write the manifest. Raises ``NotRegistered``, ``StorageError``."""
         adopted = self._adopted(session_id)
-        await adopted.stop()
+        # First of all, so that nobody closes it twice.
         for key in [key for key, each in self._sessions.items() if each is adopted]:
             del self._sessions[key]
+        await adopted.stop()
         if state is SessionState.COMPLETE and adopted.problems:
             state, reason = SessionState.INCOMPLETE, "; ".join(adopted.problems)
         manifest = await self._storage.close_session(

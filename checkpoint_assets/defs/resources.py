@@ -22,6 +22,7 @@ from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter
 from checkpoint_assets.model.errors import InvalidConfiguration, InvalidScenario
 from checkpoint_assets.runtime.events import EventEmitter
+from checkpoint_assets.runtime.plugins import load_named
 from checkpoint_assets.storage.blocking import SyncStorageManager
 from checkpoint_assets.storage.storage_manager import StorageManager
 
@@ -30,6 +31,9 @@ class StorageResource(dg.ConfigurableResource["StorageResource"]):
     """The store. Without a URL the ``SM_...`` variables decide; without those it is local."""
 
     url: str | None = None
+    backends: list[str] = Field(
+        default=[], description="package.module:Name of other backends that steps are kept in"
+    )
     s3: dg.ResourceDependency[S3Resource]
 
     _manager: SyncStorageManager | None = PrivateAttr(default=None)
@@ -40,6 +44,8 @@ class StorageResource(dg.ConfigurableResource["StorageResource"]):
     ) -> Generator["StorageResource", None, None]:
         """Open for the time of a run."""
         with SyncStorageManager(self.url, s3_client_factory=self.s3.get_client) as manager:
+            for reference in self.backends:
+                manager.register_backend(load_named("backends", reference)())
             self._manager = manager
             yield self
 

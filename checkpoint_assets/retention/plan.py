@@ -99,7 +99,7 @@ async def make_plan(
 ) -> DryRun:
     """What the policies would delete now, kept as ``_retention/plans/{plan_id}.json``.
 
-    Nothing is deleted. Reads the catalogue alone, and no session. Raises ``InvalidInput`` for a
+    Nothing is deleted. Reads the catalogue alone, and no session: what is not in it stays. Raises ``InvalidInput`` for a
     policy that keeps for less than ``floor``: who means that lowers the floor. Raises
     ``DeleteRefused`` where the store's clock is more than five minutes off ours.
     """

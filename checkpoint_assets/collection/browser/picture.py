@@ -73,7 +73,8 @@ async def plan_shot(
     """A picture in the pixels of the device. No deadline of its own.
 
     ``zoom`` is that of the visual viewport: on a phone, a page that is wider than the window is
-    shown smaller. The browser is asked how much, unless all is as large as on a plain screen. On a full page, what is fixed or sticks is where it is in the window, once.
+    shown smaller. The browser is asked how much, unless all is as large as on a plain screen. On a
+    full page, what is fixed or sticks is where it is in the window, once.
     """
     options: dict[str, Any] = {"format": "png", "optimizeForSpeed": True}
     if not full_page and device_scale == zoom == 1:

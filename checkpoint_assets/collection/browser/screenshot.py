@@ -17,10 +17,11 @@ from checkpoint_assets.model.errors import InvalidScreenshot
 
 # The format's own limit (libwebp, WEBP_MAX_DIMENSION).
 MAX_SIDE = 16383
-# Options of libwebp, measured on pages at 1280x800: CPU ms and KB. On a flat page, one of few colours
-# that are in few places, method 1 takes 6 ms for 2 to 8 KB, and method 0 takes 12 ms for 30 to 110;
-# on others, method 0 takes 11 to 28 ms for 46 to 184 KB, and method 1 takes 100 ms for 43 to 112.
-# Small: 37 to 230 ms for 16 to 99 KB; beyond, quality 100 of method 6 takes 1,900 ms for 40 KB.
+# Options of libwebp, measured on pages at 1280x800: CPU ms and KB. On a flat page, one of few
+# colours that are in few places, method 1 takes 6 ms for 2 to 8 KB, and method 0 takes 12 ms for 30
+# to 110; on others, method 0 takes 11 to 28 ms for 46 to 184 KB, and method 1 with this quality 100
+# ms for 43 to 112. Small: 37 to 230 ms for 16 to 99 KB; beyond, quality 100 of method 6 takes 1,900
+# ms for 40 KB.
 _FLAT = {"lossless": True, "quality": 20, "method": 1}
 _FAST = {"lossless": True, "quality": 75, "method": 0}
 _SMALL = {"lossless": True, "quality": 75, "method": 1}

@@ -291,7 +291,7 @@ ENDLESS = {
                          " requestAnimationFrame(go) }; go()", "changes"),
     "request without an answer": ("fetch('NEVER')", "requests"),
     "picture without an answer": ("new Image().src = 'NEVER'", "requests"),
-    "polling": ("setInterval(() => fetch('QUICK'), 60)", "requests"),
+    "polling": ("const poll = () => fetch('QUICK'); poll(); setInterval(poll, 60)", "requests"),
     "stream that goes on": ("new EventSource('STREAM').onmessage = () =>"
                             " out.textContent = Date.now()", "changes"),
     "long animation": ("out.animate([{opacity: 0}, {opacity: 1}], 60_000)", "animations"),

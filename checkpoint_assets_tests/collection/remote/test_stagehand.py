@@ -131,7 +131,7 @@ async def test_of_variables_only_the_names_are_kept_and_a_failed_act_is_a_step_t
             ),
             variables={"pin": "tulip-4711"},
         )
-        with pytest.raises(Exception, match="."):
+        with pytest.raises(stagehand.rpc_client.RPCError):
             await recorder.act("no such thing")
         manifest = await captures.collector.close_session()
     assert captures.action(manifest, 0)["agent"]["variables"] == ["pin"]
