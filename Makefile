@@ -30,6 +30,7 @@ fault: setup ## kills, faults and models at full length
 
 bench: setup ## benchmarks, side by side
 	@$(PYTHON) bench/storage.py
+	@$(PYTHON) bench/capture.py
 
 check: setup ## format, lint, types, import layers, spelling
 	@.venv/bin/ruff format --check .

@@ -141,6 +141,9 @@ class Settings(BaseSettings):
     browserbase: Browserbase = Field(
         default=Browserbase(), description="sessions of `source: browserbase`"
     )
+    stagehand_model: str | None = Field(
+        default=None, description="the model that `act:` asks, such as openai/gpt-5"
+    )
     encode_threads: int = Field(default=2, ge=1, le=64, description="threads that make WebP files")
     queued_steps: int = Field(
         default=4, ge=1, le=1000, description="captured steps that may wait for storage"

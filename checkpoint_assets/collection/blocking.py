@@ -56,6 +56,7 @@ class SyncDataCollector:
         storage_config: StorageConfig | IStorageManager,
         *,
         browserbase: Any = None,
+        stagehand: Any = None,
         settings: Settings | None = None,
         browsers: SyncBrowserPool | None = None,
         open_site: OpenSite | None = None,
@@ -72,6 +73,7 @@ class SyncDataCollector:
             return DataCollector(
                 storage,
                 browserbase=browserbase,
+                stagehand=stagehand,
                 settings=settings,
                 browsers=browsers.pool if browsers else None,
                 open_site=open_site,

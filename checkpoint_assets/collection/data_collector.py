@@ -74,6 +74,7 @@ class DataCollector:
         storage_config: StorageConfig | IStorageManager,
         *,
         browserbase: Any = None,
+        stagehand: Any = None,
         settings: Settings | None = None,
         browsers: BrowserPool | None = None,
         open_site: OpenSite | None = None,
@@ -92,7 +93,7 @@ class DataCollector:
         self._session_ids = SessionIds(clock)
         self._browsers = browsers or BrowserPool(self._settings)
         self._owns_browsers = browsers is None
-        self._remote = RemoteBrowsers(self._settings, browserbase, clock)
+        self._remote = RemoteBrowsers(self._settings, browserbase, clock, stagehand)
         self._adoptions = Adoptions(
             self._storage, self._settings, self._remote, self._events, self._session_ids, clock
         )

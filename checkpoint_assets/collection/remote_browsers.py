@@ -12,6 +12,7 @@ from checkpoint_assets.collection.browser.browserbase_sessions import Browserbas
 from checkpoint_assets.collection.browser.cdp_browser import CdpBrowser
 from checkpoint_assets.collection.browser.cdp_driver import CdpDriver
 from checkpoint_assets.collection.browser.remote_source import RemoteBrowser
+from checkpoint_assets.collection.browser.stagehand_browser import StagehandBrowser
 from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.scenario import Scenario, SecretRef
 from checkpoint_assets.config import Settings
@@ -22,7 +23,10 @@ from checkpoint_assets.model.errors import InvalidConfiguration
 class RemoteBrowsers:
     """Makes what is needed when it is first needed. For one event loop; ``close`` at its end."""
 
-    def __init__(self, settings: Settings, browserbase: Any, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, browserbase: Any, clock: Clock, stagehand: Any = None
+    ) -> None:
+        self._stagehand = stagehand or settings.stagehand_model
         self._settings = settings
         self._browserbase = browserbase
         self._clock = clock
@@ -56,12 +60,18 @@ class RemoteBrowsers:
             address = secrets[url.name] if isinstance(url, SecretRef) else url or ""
             yield CdpBrowser(address, self.driver, self._settings)
             return
+        if scenario.source == "stagehand" and self._stagehand is None:
+            raise InvalidConfiguration(
+                "`source: stagehand` needs a model", hint="set CHECKPOINT_STAGEHAND_MODEL"
+            )
         sessions = self.sessions
         async with sessions.place():
             await self.driver.start()
-            browser = BrowserbaseBrowser(
-                session_id, sessions, self.driver, self._settings, redactor
-            )
+            common = (session_id, sessions, self.driver, self._settings, redactor)
+            if scenario.source == "stagehand":
+                browser = StagehandBrowser(*common, self._stagehand)
+            else:
+                browser = BrowserbaseBrowser(*common)
             try:
                 await browser.reserve()
                 yield browser

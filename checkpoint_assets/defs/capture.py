@@ -7,12 +7,12 @@ import dagster as dg
 from pydantic import Field
 
 from checkpoint_assets.defs.catalogue import append_to_catalogue
+from checkpoint_assets.defs.failures import failures_by_kind
 from checkpoint_assets.defs.partitions import scenario_partitions
 from checkpoint_assets.defs.progress import log_steps
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
 from checkpoint_assets.defs.session_metadata import session_metadata
 from checkpoint_assets.model.enums import Artifact, SessionState
-from checkpoint_assets.model.errors import InvalidInput
 from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.storage.completeness import incomplete_steps
 from checkpoint_assets.storage.step_artifacts import StepArtifacts
@@ -84,7 +84,7 @@ def capture(
             allow_retries=False,
         )
     wanted = {artifact for name, artifact in ARTIFACTS.items() if name in selected}
-    try:
+    with failures_by_kind():
         scenario = setup.scenario(context.partition_key)
         with (
             browser.collector(storage.manager, setup) as collector,
@@ -95,9 +95,6 @@ def capture(
                 artifacts=wanted or None,
                 tags={**config.tags, "dagster_run_id": context.run.run_id},
             )
-    except InvalidInput as err:
-        # A file or a setting has to be changed first: trying again would fail again.
-        raise dg.Failure(str(err), allow_retries=False) from err
     append_to_catalogue(context, storage.manager, manifest.session_id)
     missing = storage.manager.call(incomplete_steps, manifest)
     for check in context.selected_asset_check_keys:

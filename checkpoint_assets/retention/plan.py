@@ -99,9 +99,10 @@ async def make_plan(
 ) -> DryRun:
     """What the policies would delete now, kept as ``_retention/plans/{plan_id}.json``.
 
-    Nothing is deleted. Reads the catalogue alone, and no session: what is not in it stays. Raises ``InvalidInput`` for a
-    policy that keeps for less than ``floor``: who means that lowers the floor. Raises
-    ``DeleteRefused`` where the store's clock is more than five minutes off ours.
+    Nothing is deleted. Reads the catalogue alone, and no session: what is not in it stays.
+
+    Raises ``InvalidInput`` for a policy that keeps for less than ``floor``: who means that lowers
+    the floor. Raises ``DeleteRefused`` where the store's clock is more than five minutes off ours.
     """
     for policy in policies.all:
         if policy.keep_for is not None and policy.keep_for < floor:

@@ -112,7 +112,7 @@ def read_page(source: str) -> CapturedPage:
     )
     doctype = "<!DOCTYPE html>" if reader.has_doctype else ""
     return CapturedPage(
-        f"{policy}{source}",
+        f"{doctype}{policy}{_BARE if reader.lacks_styles else ''}{body}",
         tuple(dict.fromkeys(reader.text)),
         tuple(reader.lines),
     )

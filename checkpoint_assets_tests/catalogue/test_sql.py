@@ -46,4 +46,4 @@ async def test_a_query_reads_no_file(shop: Shop, tmp_path: Path) -> None:
 
 async def test_what_duckdb_refuses_is_typed(shop: Shop) -> None:
     with pytest.raises(InvalidInput, match="refused"):
-        await query(shop.catalogue, "SELEKT 1")
+        await query(shop.catalogue, "PLEASE 1")

@@ -69,8 +69,8 @@ def test_a_unified_diff_has_the_places_of_its_lines() -> None:
     ids=["two lines", "pairs turned round", "turned round"],
 )
 def test_the_worst_lines_are_compared_soon(old: list[str], new: list[str]) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     changes = line_changes(old, new)
 
     assert applied(old, new, changes) == new
-    assert time.monotonic() - begun < 20
+    assert time.thread_time() - begun < 20

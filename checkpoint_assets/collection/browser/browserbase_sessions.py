@@ -86,7 +86,7 @@ class BrowserbaseSessions:
         async with self._places:
             yield
 
-    async def create(self, session_id: str) -> Any:
+    async def create(self, session_id: str, *, extension_id: str | None = None) -> Any:
         """A running session for our session of that id, as the SDK tells of it.
 
         Waits for a free one. Raises ``BrowserUnavailable``; then none of it is left running.
@@ -94,7 +94,7 @@ class BrowserbaseSessions:
         self._mine.add(session_id)
         try:
             async with asyncio.timeout(self._wishes.wait):
-                return await self._create(session_id)
+                return await self._create(session_id, extension_id)
         except TimeoutError as err:
             await self._forget(session_id)
             raise BrowserUnavailable(
@@ -109,28 +109,28 @@ class BrowserbaseSessions:
     async def _forget(self, session_id: str) -> None:
         await to_the_end(asyncio.ensure_future(self.release(session_id)))
 
-    async def _create(self, session_id: str) -> Any:
+    async def _create(self, session_id: str, extension_id: str | None) -> Any:
         if not self._queue.locked():
             with contextlib.suppress(_NoneIsFree):
-                return await self._ask(session_id)
+                return await self._ask(session_id, extension_id)
         async with self._queue:
             pause = _POLL[0]
             while True:
                 self._released.clear()
                 with contextlib.suppress(_NoneIsFree):
-                    return await self._ask(session_id)
+                    return await self._ask(session_id, extension_id)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._released.wait()
                 pause = min(pause * 2, _POLL[1])
 
-    async def _ask(self, session_id: str) -> Any:
+    async def _ask(self, session_id: str, extension_id: str | None) -> Any:
         """A created session. Raises ``_NoneIsFree``, ``BrowserUnavailable``."""
         failures = 0
         while True:
             try:
                 request = self.client.with_options(max_retries=0).sessions.create(
-                    **self._body(session_id)
+                    **self._body(session_id, extension_id)
                 )
                 # To its end also when cancelled: then there is a session to be released.
                 return await to_the_end(asyncio.ensure_future(request))
@@ -167,7 +167,7 @@ class BrowserbaseSessions:
             raise translated(err, "looking for a session") from None
         return [each for each in found if each.status in LIVE]
 
-    def _body(self, session_id: str) -> dict[str, Any]:
+    def _body(self, session_id: str, extension_id: str | None = None) -> dict[str, Any]:
         wishes, timeouts = self._wishes, self._settings.timeouts
         # Ours strikes first: a session is ended in order, not in the middle of a step.
         life = math.ceil(timeouts.session + timeouts.launch + timeouts.capture + timeouts.close)
@@ -176,6 +176,7 @@ class BrowserbaseSessions:
             "region": wishes.region,
             "proxies": wishes.proxies or None,
             "keep_alive": wishes.keep_alive or None,
+            "extension_id": extension_id,
         }
         settings: dict[str, Any] = {"record_session": wishes.record, "log_session": wishes.log}
         if wishes.context_id is not None:

@@ -111,6 +111,7 @@ class LocalBrowserSource:
                 timeout=self._scenario.timeout,
                 proxy=self._proxy,
                 resolver=self._resolver,
+                actor=getattr(self._browser, "act", None),
             )
         except PlaywrightError as err:
             raise DataCollectionError(f"the page could not be opened: {err.message}") from err

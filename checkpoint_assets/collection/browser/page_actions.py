@@ -15,6 +15,7 @@ from playwright.async_api import Locator, Page
 
 from checkpoint_assets.collection.action_record import ActionRecord
 from checkpoint_assets.collection.address_gate import Resolve, check_url, resolve
+from checkpoint_assets.collection.agent_actions import read_action
 from checkpoint_assets.collection.browser.deadline import within
 from checkpoint_assets.collection.browser.expectations import (
     Observed,
@@ -58,6 +59,9 @@ from checkpoint_assets.model.errors import (
 
 S = TypeVar("S")
 
+# An instruction in natural language -> what the agent's framework says it did
+Actor = Callable[[str], Awaitable[Any]]
+
 _POLL = 0.1
 _SCROLL = "(what, {x, y}) => what.scrollTo({left: x, top: y, behavior: 'instant'})"
 
@@ -79,9 +83,11 @@ class PageActions:
         redactor: Redactor,
         timeout: float | None = None,
         resolver: Resolve = resolve,
+        actor: Actor | None = None,
     ) -> None:
         self._timeout = timeout
         self._resolver = resolver
+        self._actor = actor
         self._redactor = redactor
         self._page = page
         self._timeouts = settings.timeouts
@@ -106,9 +112,7 @@ class PageActions:
             case Expect():
                 await self._expect(step, record)
             case Act():
-                raise DataCollectionError(
-                    "`act` needs a Stagehand session", hint="use `source: stagehand`"
-                )
+                await self._by_agent(step, record)
             case Press() | Scroll() if not step.selectors:
                 await self._on_page(step, record)
             case _:
@@ -116,6 +120,22 @@ class PageActions:
 
     def _seconds(self, step: Step) -> float:
         return step.timeout or self._timeout or self._timeouts.action
+
+    async def _by_agent(self, step: Act, record: ActionRecord) -> None:
+        if self._actor is None:
+            raise DataCollectionError(
+                "`act` needs a Stagehand session", hint="use `source: stagehand`"
+            )
+        record.value = step.instruction
+        record.agent = {"framework": "stagehand", "instruction": step.instruction}
+        started = time.monotonic()
+        # A model thinks as long as a page loads.
+        seconds = step.timeout or self._timeout or self._timeouts.navigation
+        try:
+            result = await within(seconds, self._actor(step.instruction), "the act")
+        finally:
+            record.milliseconds["act"] = _since(started)
+        record.agent |= read_action(result, kind="act").to_dict()
 
     async def _goto(self, step: Goto, record: ActionRecord) -> None:
         url = urljoin(self._base_url, step.url)

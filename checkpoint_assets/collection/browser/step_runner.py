@@ -21,7 +21,7 @@ from checkpoint_assets.collection.browser.fallback_capture import FallbackCaptur
 from checkpoint_assets.collection.browser.fallback_world import FallbackWorld
 from checkpoint_assets.collection.browser.forward_proxy import ForwardProxy
 from checkpoint_assets.collection.browser.isolated_world import IsolatedWorld
-from checkpoint_assets.collection.browser.page_actions import PageActions
+from checkpoint_assets.collection.browser.page_actions import Actor, PageActions
 from checkpoint_assets.collection.browser.page_capture import Observation, PageCapture
 from checkpoint_assets.collection.browser.page_log import PageLog
 from checkpoint_assets.collection.browser.screenshot import ScreenshotEncoder
@@ -102,6 +102,7 @@ class StepRunner:
         timeout: float | None = None,
         proxy: ForwardProxy | None = None,
         resolver: Resolve = resolve,
+        actor: Actor | None = None,
     ) -> Self:
         """A runner on a new page of the context. Raises ``DataCollectionError``."""
         seconds = settings.timeouts.launch
@@ -119,6 +120,7 @@ class StepRunner:
             redactor=redactor,
             timeout=timeout,
             resolver=resolver,
+            actor=actor,
         )
         # Asked of the empty page that a new one is: no script of a site has a say in it.
         scale = await within(seconds, page.evaluate("devicePixelRatio"), "asking for the scale")

@@ -75,7 +75,10 @@ async def test_every_mismatch_of_dom_and_pixels_is_labelled_and_most_have_none(
     ("html", "change"),
     [
         ("<input id=e>", "e.value = ++n"),
-        ("<input id=e type=checkbox>", "e.checked = ++n % 2"),
+        (
+            "<input type=checkbox>" * 9,
+            "[...boxes].forEach((e, i) => { e.checked = n >> i & 1 }); ++n",
+        ),
         ("<canvas id=e></canvas>", "e.getContext('2d').fillRect(0, 0, ++n, 9)"),
         ("<div id=e style='overflow: auto; height: 9px'><p>x<p>y</div>", "e.scrollTop = ++n % 9"),
         ("<p id=e style='height: 5000px'>", "scrollTo(0, ++n % 999)"),
@@ -83,7 +86,10 @@ async def test_every_mismatch_of_dom_and_pixels_is_labelled_and_most_have_none(
     ids=["value", "checked", "canvas", "scrolled part", "scrolled page"],
 )
 async def test_a_change_that_is_no_mutation_is_labelled_too(tab: Tab, html: str, change: str):
-    await tab.show(f"{html}<script>let n = 0; setInterval(() => {{ {change} }}, 2)</script>")
+    boxes = "const boxes = document.querySelectorAll('input')"
+    await tab.show(
+        f"{html}<script>{boxes}; let n = 0; setInterval(() => {{ {change} }}, 2)</script>"
+    )
     await tab.page.wait_for_function("n > 9")
     consistency = (await tab.capture()).facts["consistency"]
     assert consistency["mutations"] > 0

@@ -18,13 +18,20 @@ class RemoteCaptures(Captures):
     """Captures into a folder, in sessions of the local Browserbase."""
 
     def __init__(
-        self, folder: Path, pages: Pages, server: LocalBrowserbase, **settings: Any
+        self,
+        folder: Path,
+        pages: Pages,
+        server: LocalBrowserbase,
+        *,
+        stagehand: Any = None,
+        **settings: Any,
     ) -> None:
         super().__init__(folder, pages)
         settings.setdefault("timeouts", QUICK)
         self.collector = DataCollector(
             self.manager,
             browserbase=server.client(),
+            stagehand=stagehand,
             settings=capture_settings(pages, **settings),
             open_site=open_site,
             events=self.events,

@@ -164,7 +164,7 @@ async def test_a_session_is_recorded_until_it_ends(
         if ending == "released":
             server.client().sessions.update(session.id, status="REQUEST_RELEASE")
         else:
-            server.inject(Fault("reset", operation="cdp", method="Runtime.callFunctionOn"))
+            server.inject(Fault("reset", operation="cdp", method="Page.captureScreenshot"))
             await page.evaluate("document.title = 'changed'")
         manifest = await asyncio.wait_for(recording, 30)
     assert manifest.steps[0] == "0001-navigate"

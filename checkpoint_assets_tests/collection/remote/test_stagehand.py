@@ -50,10 +50,14 @@ async def scripted(params: Any) -> dict[str, Any]:
         "description": name,
         "method": method,
         "arguments": [value] if value else [],
-        "twoStep": False,
     }
-    usage = {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7}
-    return {"data": {"action": action, "twoStep": False}, "usage": usage}
+    return {
+        "role": "assistant",
+        "content": {"type": "text", "text": "{}"},
+        "output_format": "json_schema",
+        "structured_content": {"action": action, "twoStep": False},
+        "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
+    }
 
 
 @asynccontextmanager
@@ -139,3 +143,21 @@ async def test_of_variables_only_the_names_are_kept_and_a_failed_act_is_a_step_t
     assert captures.action(manifest, 1)["agent"]["error"]
     for content in captures.tree(manifest.session_id).values():
         assert b"tulip-4711" not in content
+
+
+async def test_act_in_a_scenario_is_done_by_stagehand(
+    tmp_path: Path, pages: Pages, server: LocalBrowserbase
+):
+    async with RemoteCaptures(tmp_path, pages, server, stagehand=scripted) as captures:
+        url = pages.add("<title>t</title><button onclick='this.textContent += 1'>Buy</button>")
+        manifest = await captures.run(
+            {"goto": url}, {"act": "click Buy"}, {"act": "click Sell"}, source="stagehand"
+        )
+    assert manifest.steps == ["0001-goto", "0002-act", "0003-act"]
+    assert manifest.state is SessionState.INCOMPLETE
+    assert "Stagehand could not act" in (manifest.reason or "")
+    assert ">Buy1</button>" in captures.html(manifest, 1)
+    agent = captures.action(manifest, 1)["agent"]
+    assert (agent["instruction"], agent["actions"][0]["method"]) == ("click Buy", "click")
+    assert captures.action(manifest, 2)["outcome"] == "failed"
+    assert not server.live

@@ -61,7 +61,7 @@ const isHtml = (element) => namespaceURI(element) === HTML;
 const isFrame = (element) => isHtml(element) && ["iframe", "frame", "object", "embed"].includes(localName(element));
 
 // An <embed> has no property for it; its window is among those of the document around it.
-function documentInEmbed(embed) {
+function embeddedDocument(embed) {
   const outer = windowOf(ownerDocument(embed));
   for (let index = 0; outer && index < outer.length; index++) {
     try {
@@ -74,9 +74,9 @@ function documentInEmbed(embed) {
 }
 
 // The document inside a frame, if it may be read.
-function documentIn(frame) {
+function innerDocument(frame) {
   try {
-    const inner = localName(frame) === "embed" ? documentInEmbed(frame) : frame.contentDocument;
+    const inner = localName(frame) === "embed" ? embeddedDocument(frame) : frame.contentDocument;
     return inner && windowOf(inner) ? inner : null;
   } catch (foreign) {
     return null;

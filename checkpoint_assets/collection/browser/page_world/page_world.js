@@ -52,7 +52,7 @@ function makeWorld() {
   function deepestFocus() {
     let focused = activeElement(document);
     while (focused) {
-      const inside = scopes.shadowOf(focused) || (isFrame(focused) && documentIn(focused));
+      const inside = scopes.shadowOf(focused) || (isFrame(focused) && innerDocument(focused));
       const deeper = inside && activeElement(inside);
       if (!deeper) break;
       focused = deeper;

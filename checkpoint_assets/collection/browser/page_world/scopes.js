@@ -34,7 +34,7 @@ function makeScopes() {
     const shadow = shadowOf(element);
     if (shadow) add(shadow);
     if (isFrame(element)) {
-      const inner = documentIn(element);
+      const inner = innerDocument(element);
       if (inner) add(inner);
     }
   }

@@ -267,14 +267,14 @@ function makeSnapshot(scopes, sheets, states, keys) {
     // An object may be a picture, too.
     function isFramed(node, name) {
       if (name === "iframe" || name === "frame") return true;
-      const inner = documentIn(node);
+      const inner = innerDocument(node);
       if (inner) return documentElement(inner) !== null && isHtml(documentElement(inner));
       return keys.has(node) || (name === "object" && node.contentWindow !== null);
     }
 
     // Writes the rest of a frame's start tag.
     function frame(node, name, secret) {
-      const inner = documentIn(node);
+      const inner = innerDocument(node);
       const readable = inner !== null && documentElement(inner) !== null;
       counts.frames += 1;
       searchable += nodesBelow(node);

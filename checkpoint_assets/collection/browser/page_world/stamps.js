@@ -38,13 +38,13 @@ function makeStamps(scopes) {
       }
       return { changes: scopes.changes(), shown };
     },
-    // How much has changed from one moment to the other. What was not known then may be so since
-    // some moment in between. What is known now only has been brought by a mutation.
+    // How much has changed from one moment to the other, or in between. What is in one of the moments
+    // only was brought by a mutation, or was not known to us before.
     between(before, amid, after) {
-      const was = new Map([...amid.shown, ...before.shown]);
       let number = after.changes - before.changes;
-      for (const [element, value] of after.shown) {
-        if (was.has(element) && !same(was.get(element), value)) number += 1;
+      for (const [element, value] of amid.shown) {
+        const changed = [before, after].some(({ shown }) => shown.has(element) && !same(shown.get(element), value));
+        if (changed) number += 1;
       }
       return number;
     },

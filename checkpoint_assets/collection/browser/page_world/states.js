@@ -41,7 +41,7 @@ function makeStates(sheets, ours) {
       if (["html", "body"].includes(localName(element))) continue;
       const { states } = mark(element);
       for (const name of PSEUDO) if (matches(element, `:${name}`)) { states.push(name); named.add(name); }
-      if (states.includes("modal") || states.includes("popover-open")) onTop(scope, element);
+      if (states.includes("modal") || states.includes("popover-open")) putOnTop(scope, element);
       if (states.includes("focus")) outline(scope, element);
       if (states.includes("hover") && isPlainButton(element)) {
         say(scope, element, "filter:brightness(.9582)!important");
@@ -55,7 +55,7 @@ function makeStates(sheets, ours) {
   const add = (scope, more) => rules.set(scope, text(scope) + more);
 
   // The layer on top cannot be had without a script: places above all others stand for it.
-  function onTop(scope, element) {
+  function putOnTop(scope, element) {
     if (!text(scope).startsWith(ON_TOP)) rules.set(scope, ON_TOP + text(scope));
     height += 2;
     say(scope, element, `z-index:${height}!important`);
