@@ -17,5 +17,5 @@ async def test_all_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 async def test_an_example_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    assert await main("pipelin") == 2
-    assert "there is no example 'pipelin'" in capsys.readouterr().err
+    assert await main("no-such") == 2
+    assert "there is no example 'no-such'" in capsys.readouterr().err

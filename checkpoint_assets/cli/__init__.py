@@ -12,6 +12,7 @@ from checkpoint_assets.cli.capturing import capture, dev
 from checkpoint_assets.cli.checking import config, doctor, drain, scenario, verify
 from checkpoint_assets.cli.keeping import delete, expire, pin, restore, sweep, unpin
 from checkpoint_assets.cli.reading import get, ls, show
+from checkpoint_assets.cli.viewing import gallery, report, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +24,7 @@ def main() -> None:
 for command in (
     *(capture, dev, scenario),
     *(ls, show, get),
+    *(report, gallery, serve),
     *(pin, unpin, expire, delete, restore, sweep),
     *(verify, drain, config, doctor),
 ):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from checkpoint_assets.cli.output import count, refusal
+from checkpoint_assets.collection.blocking import SyncBrowserPool
 from checkpoint_assets.collection.browser.chromium import find_chromium
 from checkpoint_assets.collection.scenario_file import load_scenarios
 from checkpoint_assets.config import Settings
@@ -98,12 +99,17 @@ def _run(
     from checkpoint_assets.defs.resources import CaptureSetup
     from checkpoint_assets.testing.sites import open_site
 
-    setup = CaptureSetup(settings, open_site)
+    browsers = SyncBrowserPool(settings)
+    setup = CaptureSetup(settings, open_site, browsers=browsers)
     definitions = build_definitions(settings, overrides={"setup": setup})
     runs: list[CaptureRun] = []
     catalogue = CatalogueRun()
     interrupted = False
-    with terminal_instance(dagster_home()) as instance, terminal.attached(setup.events):
+    with (
+        browsers,
+        terminal_instance(dagster_home()) as instance,
+        terminal.attached(setup.events),
+    ):
         register_scenarios(instance, [scenario.name for scenario in wanted])
         try:
             for scenario in wanted:

@@ -12,7 +12,7 @@ import dagster as dg
 from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
 
-from checkpoint_assets.collection.blocking import SyncDataCollector
+from checkpoint_assets.collection.blocking import SyncBrowserPool, SyncDataCollector
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.scenario_file import ScenarioFolder
 from checkpoint_assets.collection.scenario_mirror import mirror_scenarios
@@ -65,6 +65,8 @@ class CaptureSetup:
     open_site: OpenSite | None = None
     events: IEventEmitter = field(default_factory=EventEmitter)
     watch: ScenarioWatch = field(default_factory=ScenarioWatch)
+    # Shared by the runs of one process; without it each run has browsers of its own.
+    browsers: SyncBrowserPool | None = None
 
     def look(self) -> ScenarioFolder:
         """All scenarios: of the inbox in the bucket if one is set, else of the scenarios folder.
@@ -113,10 +115,12 @@ class BrowserResource(dg.ConfigurableResource["BrowserResource"]):
 
     def collector(self, storage: SyncStorageManager, setup: CaptureSetup) -> SyncDataCollector:
         """A collector whose browser ends with it."""
-        changes = {"headless": self.headless, "chromium": self.chromium}
-        settings = setup.settings.model_copy(
-            update={name: value for name, value in changes.items() if value is not None}
-        )
+        given = {"headless": self.headless, "chromium": self.chromium}
+        changes = {name: value for name, value in given.items() if value is not None}
         return SyncDataCollector(
-            storage.asynchronous, settings=settings, open_site=setup.open_site, events=setup.events
+            storage.asynchronous,
+            settings=setup.settings.model_copy(update=changes),
+            browsers=None if changes else setup.browsers,
+            open_site=setup.open_site,
+            events=setup.events,
         )

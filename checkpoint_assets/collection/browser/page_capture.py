@@ -86,7 +86,7 @@ class PageCapture:
                 shot = await self._plan(full_page) if screenshot else None
                 readings, picture = await self._read(shot)
                 mutations, moved = await self.worlds.since(readings)
-                if shot and "clip" in shot.options and _masked(readings):
+                if isinstance(shot, Shot) and "clip" in shot.options and _masked(readings):
                     moved |= shot != await self._plan(full_page)
                 if retries or (mutations == 0 and not moved):
                     break
@@ -104,10 +104,16 @@ class PageCapture:
             observation.facts["scroll_restored"] = True
         return observation
 
-    async def _plan(self, full_page: bool) -> Shot:
-        return await plan_shot(self._cdp, self._scale, self.worlds.zoom, full_page=full_page)
+    async def _plan(self, full_page: bool) -> Shot | str:
+        """The picture to take, or why there can be none."""
+        try:
+            return await plan_shot(self._cdp, self._scale, self.worlds.zoom, full_page=full_page)
+        except PlaywrightError as err:
+            if is_gone(err):
+                raise
+            return err.message.splitlines()[0]
 
-    async def _read(self, shot: Shot | None) -> tuple[dict[str, Reading | None], Picture]:
+    async def _read(self, shot: Shot | str | None) -> tuple[dict[str, Reading | None], Picture]:
         """DOM and pixels, asked for at once; again as long as that brings more of the page."""
         rounds = 0
         while True:
@@ -119,10 +125,10 @@ class PageCapture:
             if not await self.worlds.learn(readings, nodes) or rounds == MAX_ROUNDS:
                 return readings, picture
 
-    async def _photograph(self, shot: Shot | None) -> Picture:
+    async def _photograph(self, shot: Shot | str | None) -> Picture:
         """A picture, or why there is none: the page itself is not lost with it."""
-        if shot is None:
-            return Picture()
+        if not isinstance(shot, Shot):
+            return Picture(missing=shot)
         try:
             async with asyncio.timeout(self._deadline * PHOTOGRAPH):
                 picture = await shot.take(self._cdp)
