@@ -72,7 +72,6 @@ async def test_a_mapping_of_columns_will_do() -> None:
         {"taken": 1},
         Derived(files={"taken.txt": (b"", "text/plain")}),
     ],
-    ids=repr,
 )
 async def test_what_does_not_fit_is_a_failure_of_its_processor(made: Any) -> None:
     before = MockProcessor("a", lambda _: Derived({"taken": 0}, {"taken.txt": (b"", "text/plain")}))

@@ -44,7 +44,7 @@ class PipelineSuite:
             pipeline.add_processor(MockProcessor("one"))
         assert len(pipeline.get_processors()) == 1
 
-    @pytest.mark.parametrize("candidate", [None, object(), MockProcessor], ids=repr)
+    @pytest.mark.parametrize("candidate", [None, object(), MockProcessor])
     def test_what_is_no_processor_is_refused(self, pipeline: IPipeline, candidate: Any) -> None:
         with pytest.raises(InvalidInput):
             pipeline.add_processor(candidate)
@@ -109,7 +109,7 @@ class ProcessingManagerSuite:
                 register(part)  # pyright: ignore[reportArgumentType] (each gets its own kind)
         assert list(manager.list_pipelines()) == []
 
-    @pytest.mark.parametrize("candidate", [None, object(), MockProcessor], ids=repr)
+    @pytest.mark.parametrize("candidate", [None, object(), MockProcessor])
     def test_what_keeps_no_contract_is_refused(
         self, manager: IProcessingManager, candidate: Any
     ) -> None:

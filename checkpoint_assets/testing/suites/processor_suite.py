@@ -48,7 +48,7 @@ class ProcessorSuite:
         await processor.process(good)
         assert _members(good) == before
 
-    @pytest.mark.parametrize("odd", ODD_INPUTS, ids=repr)
+    @pytest.mark.parametrize("odd", ODD_INPUTS)
     async def test_an_odd_input_is_a_result_and_never_raised(
         self, processor: IProcessor, odd: Any
     ) -> None:
