@@ -186,11 +186,9 @@ class CollectionManager:
                 await entry.may_go_on.wait()
 
     async def _tell(self, kind: EventType, source_id: str, **data: Any) -> None:
-        if self._events is not None:
-            event = SystemEvent(
-                kind, self._clock.now(), source_id, {"source_id": source_id, **data}
-            )
-            await self._events.emit(event)
+        if self._events is not None and kind in self._told:
+            told = {"source_id": source_id, **data}
+            await self._events.emit(SystemEvent(kind, self._clock.now(), source_id, told))
 
 
 class _Registered:

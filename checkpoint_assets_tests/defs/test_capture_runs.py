@@ -77,7 +77,7 @@ def test_an_error_of_the_store_is_told_in_its_own_words(project: Project) -> Non
 
     assert run.state == "failed"
     assert run.reason is not None
-    assert "LocalStorageError" in run.reason
+    assert "Not a directory" in run.reason
     assert str(project.store) in run.reason
 
 
