@@ -25,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.errors import InvalidConfiguration
 
 CONFIG_FILE = "checkpoint.toml"
@@ -100,6 +101,20 @@ class Browserbase(BaseModel):
     log: bool = Field(default=False, description="let Browserbase keep a log of CDP, too")
 
 
+class RetentionRule(BaseModel):
+    """Which sessions may go: see ``Policy`` in ``retention/policy.py``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    keep_for: str | None = Field(default=None, description="so long after it was closed: 90d")
+    keep_last: int | None = Field(default=None, ge=0, description="the newest of each scenario")
+    most_bytes: int | None = Field(default=None, ge=0, description="the oldest go beyond it")
+    hold: bool = Field(default=False, description="nothing removes them")
+    states: tuple[SessionState, ...] = Field(default=(), description="only those; none: any")
+    tags: dict[str, str] = Field(default={}, description="only those that have all of them")
+
+
 class Settings(BaseSettings):
     """All settings of the project. Unknown ones in the file or the call are refused."""
 
@@ -119,6 +134,9 @@ class Settings(BaseSettings):
     retire_removed: bool = Field(
         default=False,
         description="a scenario whose file is removed stops being a partition; its sessions stay",
+    )
+    retention: tuple[RetentionRule, ...] = Field(
+        default=(), description="rules of the retention job; in the environment as JSON"
     )
     backends: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),

@@ -21,6 +21,12 @@ from checkpoint_assets.defs.jobs import capture_job
 from checkpoint_assets.defs.processing import step_features, step_text
 from checkpoint_assets.defs.report import session_report
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
+from checkpoint_assets.defs.retention import (
+    IN_MEMORY,
+    nightly_retention,
+    retention_job,
+    storage_pressure,
+)
 from checkpoint_assets.defs.schedules import scenario_schedule, weekly_verify
 from checkpoint_assets.defs.upkeep import spool_backlog, spool_drain_job, verify_job
 from checkpoint_assets.storage.location import DEFAULT_S3_REGION
@@ -48,12 +54,13 @@ def build_definitions(
         "checkpoint_io_manager": io_manager,
         # Also what an asset gets that names no IO manager: nothing here is ever pickled.
         "io_manager": io_manager,
+        IN_MEMORY: dg.mem_io_manager,
     }
     return dg.Definitions(
         assets=[capture, step_text, step_features, step_catalog, session_catalog, session_report],
-        jobs=[capture_job, verify_job, spool_drain_job],
-        schedules=[scenario_schedule, weekly_verify],
-        sensors=[scenario_inbox, spool_backlog, failed_captures],
+        jobs=[capture_job, retention_job, verify_job, spool_drain_job],
+        schedules=[scenario_schedule, nightly_retention, weekly_verify],
+        sensors=[scenario_inbox, spool_backlog, storage_pressure, failed_captures],
         resources={**resources, **(overrides or {})},
         executor=dg.in_process_executor,
     )
