@@ -10,8 +10,8 @@ import click
 
 from checkpoint_assets.cli.capturing import capture, dev
 from checkpoint_assets.cli.checking import config, doctor, drain, scenario, verify
-from checkpoint_assets.cli.keeping import delete, expire, pin, restore, sweep, unpin
-from checkpoint_assets.cli.reading import get, ls, show
+from checkpoint_assets.cli.keeping import delete, expire, pin, restore, retain, sweep, unpin
+from checkpoint_assets.cli.reading import export, get, ls, show
 from checkpoint_assets.cli.viewing import gallery, report, serve
 
 
@@ -23,9 +23,9 @@ def main() -> None:
 
 for command in (
     *(capture, dev, scenario),
-    *(ls, show, get),
+    *(ls, show, get, export),
     *(report, gallery, serve),
-    *(pin, unpin, expire, delete, restore, sweep),
+    *(pin, unpin, expire, retain, delete, restore, sweep),
     *(verify, drain, config, doctor),
 ):
     main.add_command(command)

@@ -16,6 +16,8 @@ from checkpoint_assets.cli.output import (
     store_option,
 )
 from checkpoint_assets.collection.durations import parse_duration
+from checkpoint_assets.collection.scenario_file import load_scenarios
+from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import isoformat, to_utc
 
 
@@ -130,6 +132,45 @@ def sweep(dry_run: bool, store: str | None, as_json: bool) -> None:
         failed = {name: str(error) for name, error in report.failed.items()}
         lists = {"swept": report.swept, "waiting": report.waiting, "pinned": report.pinned}
         _print_report(lists, failed, dry_run, as_json)
+
+
+@click.command()
+@click.option("--dry-run/--execute", default=True, help="Only plan, or delete what the plan names.")
+@click.option("--insist", is_flag=True, help="Execute a plan that names too many sessions.")
+@store_option
+@json_option
+def retain(dry_run: bool, insist: bool, store: str | None, as_json: bool) -> None:
+    """Plan what the retention rules let go, with a reason for each session; delete on request."""
+    # Frames and all: not needed by the other commands.
+    from checkpoint_assets.catalogue.blocking import SyncCatalogue
+    from checkpoint_assets.retention.blocking import SyncRetention
+    from checkpoint_assets.retention.policy import configured_policies
+
+    with opened(store) as manager:
+        settings = Settings()
+        rules = configured_policies(
+            settings.retention, load_scenarios(settings.scenarios).scenarios
+        )
+        catalogue = SyncCatalogue(manager)
+        catalogue.refresh()
+        retention = SyncRetention(manager, catalogue=catalogue)
+        dry = retention.make_plan(rules)
+        if dry_run:
+            rows = dry.decisions[["session_id", "decision", "why"]].to_dict("records")
+            if as_json:
+                print_json({"plan": dry.plan.plan_id, "refused": dry.plan.refused, "rows": rows})
+                return
+            for row in rows:
+                say(f"{row['decision']:7} {row['session_id']}: {row['why']}")
+            say(f"dry run: plan {dry.plan.plan_id}, {count(len(dry.plan.doomed), 'session')} to go")
+            if dry.plan.refused:
+                say(f"it would be refused: {dry.plan.refused} (--insist executes it)")
+            return
+        report = retention.execute(dry.plan.plan_id, insist=insist)
+        failed = {name: str(error) for name, error in report.failed.items()}
+        _print_report(
+            {"deleted": report.deleted, "kept": list(report.kept)}, failed, False, as_json
+        )
 
 
 def _named(session: str, step: str | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import click
 
@@ -27,6 +27,8 @@ from checkpoint_assets.model.enums import Artifact, SessionState
 from checkpoint_assets.model.errors import NotFound
 from checkpoint_assets.storage.blocking import SyncStorageManager
 from checkpoint_assets.storage.session_filter import SessionFilter
+
+Table = Literal["steps", "sessions"]
 
 
 @click.command("ls")
@@ -176,3 +178,31 @@ def get(session: str, step: str, artifact: str, output: Path | None, store: str 
     else:
         output.write_bytes(content)
         say(f"{output}: {count(len(content), 'byte')}")
+
+
+@click.command()
+@click.option("--to", "form", type=click.Choice(["jsonl", "parquet"]), default="jsonl")
+@click.option("--table", type=click.Choice(["steps", "sessions"]), default="steps")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File.")
+@store_option
+def export(form: str, table: Table, output: Path | None, store: str | None) -> None:
+    """Write the catalogue's rows, a row for each step or session, to a file or standard output."""
+    # Frames and all: not needed by the other commands.
+    from checkpoint_assets.catalogue.blocking import SyncCatalogue
+
+    if form == "parquet" and output is None:
+        raise click.UsageError("Parquet needs a file: -o steps.parquet")
+    with opened(store) as manager:
+        catalogue = SyncCatalogue(manager)
+        catalogue.refresh()
+        frame = catalogue.steps() if table == "steps" else catalogue.sessions()
+        if form == "parquet" and output is not None:
+            frame.to_parquet(output, index=False)
+        else:
+            lines = frame.to_json(orient="records", lines=True, date_format="iso") or ""
+            if output is None:
+                click.echo(lines, nl=False)
+            else:
+                output.write_text(lines)
+    if output is not None:
+        say(f"{output}: {count(len(frame), 'row')}")

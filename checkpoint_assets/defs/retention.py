@@ -9,14 +9,12 @@ from pydantic import Field
 
 from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.collection.durations import parse_duration
-from checkpoint_assets.config import RetentionRule
 from checkpoint_assets.defs.failures import failures_by_kind
 from checkpoint_assets.defs.resources import CaptureSetup, StorageResource
 from checkpoint_assets.defs.upkeep import is_under_way
-from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.retention.blocking import SyncRetention
 from checkpoint_assets.retention.plan import DryRun
-from checkpoint_assets.retention.policy import Policies, Policy, scenario_policy
+from checkpoint_assets.retention.policy import configured_policies
 
 # A row for every session would not fit into an event: the plan's file has them all.
 _MOST_ROWS = 20
@@ -58,7 +56,7 @@ def plan_retention(
         catalogue.refresh()
         retention = SyncRetention(storage.manager, catalogue=catalogue)
         dry = retention.make_plan(
-            policies(setup),
+            configured_policies(setup.settings.retention, setup.look().scenarios),
             floor=parse_duration(config.floor),
             most_share=config.most_share,
         )
@@ -184,29 +182,6 @@ def storage_pressure(
         return dg.SkipReason(f"{total / 1e9:.1f} GB; a run is at work")
     return dg.RunRequest(
         run_config={"dry_run": False}, tags={"checkpoint/origin": "storage_pressure"}
-    )
-
-
-def policies(setup: CaptureSetup) -> Policies:
-    """The rules of the settings, and those of the scenario files."""
-    rules = [_policy(rule) for rule in setup.settings.retention]
-    scenarios: dict[str, Policy] = {
-        each.name: scenario_policy(each.name, each.retention)
-        for each in setup.look().scenarios
-        if each.retention is not None
-    }
-    return Policies(rules, scenarios)
-
-
-def _policy(rule: RetentionRule) -> Policy:
-    return Policy(
-        name=rule.name,
-        keep_for=None if rule.keep_for is None else parse_duration(rule.keep_for),
-        keep_last=rule.keep_last,
-        most_bytes=rule.most_bytes,
-        hold=rule.hold,
-        states=frozenset(map(SessionState, rule.states)),
-        tags=rule.tags,
     )
 
 

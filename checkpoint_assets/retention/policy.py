@@ -6,13 +6,14 @@ the global ones, of which any one is enough. Pins and holds stand over all of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from checkpoint_assets.collection.durations import format_duration
-from checkpoint_assets.collection.scenario import Retention
+from checkpoint_assets.collection.durations import format_duration, parse_duration
+from checkpoint_assets.collection.scenario import Retention, Scenario
+from checkpoint_assets.config import RetentionRule
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.errors import InvalidInput
 
@@ -79,4 +80,28 @@ def scenario_policy(scenario: str, retention: Retention) -> Policy:
         keep_for=retention.keep_for,
         keep_last=retention.keep_last,
         hold=retention.pin,
+    )
+
+
+def configured_policies(
+    rules: Iterable[RetentionRule], scenarios: Iterable[Scenario] = ()
+) -> Policies:
+    """The rules of the settings, and those of the scenario files."""
+    own = {
+        str(each.name): scenario_policy(each.name, each.retention)
+        for each in scenarios
+        if each.retention is not None
+    }
+    return Policies([_policy(rule) for rule in rules], own)
+
+
+def _policy(rule: RetentionRule) -> Policy:
+    return Policy(
+        name=rule.name,
+        keep_for=None if rule.keep_for is None else parse_duration(rule.keep_for),
+        keep_last=rule.keep_last,
+        most_bytes=rule.most_bytes,
+        hold=rule.hold,
+        states=frozenset(rule.states),
+        tags=rule.tags,
     )

@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from checkpoint_assets.cli import main
+from checkpoint_assets.model.clock import ManualClock, system_clock
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.blocking import SyncStorageManager
 
@@ -174,6 +176,40 @@ def test_a_swept_session_does_not_come_back(shell: Shell) -> None:
         manager.delete_session("s1")
     assert shell.json("sweep")["swept"] == ["s1"]
     assert "s1" in shell.run("restore", "s1", code=1).output
+
+
+def test_rows_are_exported(shell: Shell, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in shell.run("export").stdout.splitlines()]
+    assert [(row["session_id"], row["step_id"]) for row in rows] == [
+        ("s1", "0001-goto"),
+        ("s1", "0002-click"),
+        ("s2", "0001-goto"),
+        ("s2", "0002-click"),
+    ]
+    target = tmp_path / "sessions.parquet"
+    shell.run("export", "--to", "parquet", "--table", "sessions", "-o", str(target))
+    assert list(pd.read_parquet(target)["session_id"]) == ["s1", "s2"]
+    assert "-o steps.parquet" in shell.run("export", "--to", "parquet", code=2).output
+
+
+def test_retention_says_why_and_deletes_only_when_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(tmp_path)
+    clock = ManualClock(system_clock.now() - timedelta(days=7))
+    with SyncStorageManager(shell.url, clock=clock) as manager:
+        for number in range(10):
+            manager.store_step_data(f"s{number}", "0001-goto", html_content="<p>")
+            manager.close_session(f"s{number}", manifest={"scenario": "shop"})
+            clock.advance(timedelta(minutes=1))
+    monkeypatch.setenv("CHECKPOINT_SCENARIOS", str(tmp_path))
+    monkeypatch.setenv("CHECKPOINT_RETENTION", '[{"name": "last", "keep_last": 9}]')
+    told = shell.json("retain")
+    assert {row["session_id"] for row in told["rows"] if row["decision"] == "delete"} == {"s0"}
+    assert "1 session to go" in shell.run("retain", "--dry-run").output
+    assert len(shell.lines("ls")) == 10
+    assert shell.json("retain", "--execute")["deleted"] == ["s0"]
+    assert len(shell.lines("ls")) == 9
 
 
 def test_scenarios_are_checked_without_a_browser(tmp_path: Path) -> None:
