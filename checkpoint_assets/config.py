@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     retention: tuple[RetentionRule, ...] = Field(
         default=(), description="rules of the retention job; in the environment as JSON"
     )
+    event_log: Path | None = Field(
+        default=None, description="file that events of captures are appended to, as lines of JSON"
+    )
     backends: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="package.module:Name of backends that steps are kept in, too, one per line",

@@ -7,11 +7,10 @@ setting is wrong; 130 interrupted.
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -24,8 +23,6 @@ from checkpoint_assets.model.errors import (
     S3ConfigError,
 )
 from checkpoint_assets.storage.blocking import SyncStorageManager
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 store_option = click.option(
     "--store", metavar="URL", help="Where the sessions are; otherwise the settings decide."
@@ -100,11 +97,6 @@ def shortened(text: str | None, length: int) -> str:
     """The text in one line of at most so many characters."""
     text = plain(text or "")
     return text if len(text) <= length else f"{text[: length - 1]}…"
-
-
-def is_terminal() -> bool:
-    """Whether a person is likely to look at what is printed on the way."""
-    return sys.stderr.isatty()
 
 
 def _is_number(table: Sequence[Sequence[str]], column: int) -> bool:

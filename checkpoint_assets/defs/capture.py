@@ -88,7 +88,7 @@ def capture(
         scenario = setup.scenario(context.partition_key)
         with (
             browser.collector(storage.manager, setup) as collector,
-            log_steps(context, setup.events),
+            log_steps(context, setup.events, setup.settings.event_log),
         ):
             manifest = collector.capture_scenario(
                 scenario,

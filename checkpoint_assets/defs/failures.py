@@ -7,20 +7,23 @@ import dagster as dg
 
 from checkpoint_assets.model.enums import ErrorPolicy
 from checkpoint_assets.model.errors import CheckpointError
-from checkpoint_assets.runtime.error_handler import MAX_ATTEMPTS, POLICIES, error_type
+from checkpoint_assets.runtime.error_handler import MAX_ATTEMPTS, ErrorHandler, describe_error
+from checkpoint_assets.runtime.portal import Portal
 
 SECONDS_BETWEEN_ATTEMPTS = 1
 
 
 @contextmanager
 def failures_by_kind() -> Generator[None, None, None]:
-    """Our errors become ``RetryRequested`` or ``Failure``, as the policy of their kind says."""
+    """Our errors become ``RetryRequested`` or ``Failure``, as the error handler decides."""
     try:
         yield
     except CheckpointError as err:
-        kind = error_type(err)
-        if POLICIES[kind] is ErrorPolicy.RETRY:
+        # Dagster counts the attempts.
+        error = describe_error(err, "run", "an op")
+        with Portal() as portal:
+            policy = portal.call(ErrorHandler().handle_error, error)
+        if policy is ErrorPolicy.RETRY:
             raise dg.RetryRequested(MAX_ATTEMPTS - 1, SECONDS_BETWEEN_ATTEMPTS) from err
-        raise dg.Failure(
-            str(err), metadata={"error_type": dg.MetadataValue.text(str(kind))}, allow_retries=False
-        ) from err
+        kind = dg.MetadataValue.text(str(error.error_type))
+        raise dg.Failure(str(err), metadata={"error_type": kind}, allow_retries=False) from err

@@ -1,13 +1,15 @@
 """The collector's events, in the run's log."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 
 import dagster as dg
 
 from checkpoint_assets.interfaces import IEventEmitter
 from checkpoint_assets.model.enums import EventType
 from checkpoint_assets.model.records import SystemEvent
+from checkpoint_assets.runtime.event_log import logged_events
 from checkpoint_assets.runtime.portal import Portal
 
 # Metadata of the observation that a session has begun: its id.
@@ -16,12 +18,12 @@ SESSION_BEGUN = "session_begun"
 
 @contextmanager
 def log_steps(
-    context: dg.AssetExecutionContext, events: IEventEmitter
+    context: dg.AssetExecutionContext, events: IEventEmitter, file: Path | None = None
 ) -> Generator[None, None, None]:
     """Log the begin of each session, and a line for each step as it is stored.
 
     The begin is an observation of ``capture_session``: it says which session a run that dies has
-    left behind.
+    left behind. Every event is appended to ``file``, if there is one.
     """
 
     async def begin(event: SystemEvent) -> None:
@@ -37,6 +39,9 @@ def log_steps(
         context.log.info(step_line(event))
 
     with Portal() as portal:
+        stack = AsyncExitStack()
+        if file is not None:
+            portal.call(stack.enter_async_context, logged_events(events, file))
         subscriptions = [
             portal.call(events.subscribe, EventType.COLLECTION_START, begin),
             portal.call(events.subscribe, EventType.STEP_STORED, log),
@@ -46,6 +51,7 @@ def log_steps(
         finally:
             for subscription in subscriptions:
                 portal.call(events.unsubscribe, subscription)
+            portal.call(stack.aclose)
 
 
 def step_line(event: SystemEvent) -> str:

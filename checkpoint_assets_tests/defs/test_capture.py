@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Awaitable, Callable
 from io import BytesIO
+from pathlib import Path
 
 import dagster as dg
 import pytest
 from PIL import Image
 
 from checkpoint_assets.defs.capture import CaptureConfig, capture
+from checkpoint_assets.defs.resources import CaptureSetup
 from checkpoint_assets.model.enums import EventType, SessionState
 from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.portal import Portal
@@ -293,3 +296,16 @@ def test_a_browser_that_is_not_there_is_named(project: Project) -> None:
     said = failure(project.capture(project.add(NOTE), run_config=config))
 
     assert "'/nowhere/chromium', which is no program" in said
+
+
+def test_events_of_a_capture_are_lines_of_json(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    settings = project.settings.model_copy(update={"event_log": file})
+    project.settings, project.setup = settings, CaptureSetup(settings, project.setup.open_site)
+    assert project.capture(project.add(NOTE)).success
+    kinds = [json.loads(line)["event_type"] for line in file.read_text().splitlines()]
+    assert [kind for kind in kinds if not kind.startswith("task_")] == [
+        "collection_start",
+        "step_stored",
+        "collection_complete",
+    ]

@@ -9,7 +9,6 @@ import dagster as dg
 import pytest
 
 from checkpoint_assets.collection.scenario_watch import ScenarioWatch, Seen, find_changes
-from checkpoint_assets.config import Settings
 from checkpoint_assets.defs.inbox import scenario_inbox
 from checkpoint_assets.defs.partitions import scenario_partitions
 from checkpoint_assets.defs.resources import CaptureSetup
@@ -208,7 +207,3 @@ def test_scenarios_in_a_bucket_are_an_inbox_too(
             put("one.yaml", FAR + "  - hover: p\n")
             assert inbox.tick()[0] == ["one"]
             assert len(inbox.setup.scenario("one").steps) == 2
-
-
-def test_settings_name_a_folder_by_default() -> None:
-    assert Settings().inbox is None
