@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
@@ -52,12 +53,16 @@ class IsolatedWorld:
         A result that is a promise is waited for. An argument that is a :class:`Handle` is the
         object it stands for.
         """
-        return (await self._result(function, arguments, by_value=True)).get("value")
+        return (await self._steadily(lambda: self._call(function, arguments, True))).get("value")
 
     async def handle(self, function: str, *arguments: Any) -> Handle | None:
         """The same for a result that stays in the page; ``None`` is null."""
-        result = await self._result(function, arguments, by_value=False)
+        result = await self._steadily(lambda: self._call(function, arguments, False))
         return Handle(result["objectId"]) if "objectId" in result else None
+
+    async def evaluate(self, expression: str) -> Any:
+        """What the expression says in this world; without the functions, and as steady."""
+        return (await self._steadily(lambda: self._evaluate(expression))).get("value")
 
     async def frame_id(self) -> str:
         """The frame this world is in."""
@@ -66,13 +71,11 @@ class IsolatedWorld:
             self._frame_id = tree["frameTree"]["frame"]["id"]
         return self._frame_id
 
-    async def _result(
-        self, function: str, arguments: tuple[Any, ...], *, by_value: bool
-    ) -> dict[str, Any]:
+    async def _steadily(self, ask: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
         tries = 0
         while True:
             try:
-                return await self._call(function, arguments, by_value)
+                return await ask()
             except PlaywrightError as err:
                 tries += 1
                 # The main frame has another document soon; another frame may be gone for good.
@@ -100,10 +103,11 @@ class IsolatedWorld:
         return _result(answer)
 
     async def _enter(self) -> str:
-        answer = await self.cdp.send(
-            "Runtime.evaluate", {"expression": _SOURCE, "contextId": await self.context_id()}
-        )
-        return _result(answer)["objectId"]
+        return (await self._evaluate(_SOURCE))["objectId"]
+
+    async def _evaluate(self, expression: str) -> dict[str, Any]:
+        where = {"contextId": await self.context_id()}
+        return _result(await self.cdp.send("Runtime.evaluate", {"expression": expression, **where}))
 
     async def context_id(self) -> int:
         """The world's execution context; it is made if the document has none yet."""

@@ -98,7 +98,7 @@ class WatchedPage(StepRunner):
         binding = {"name": "checkpointChanged", "executionContextName": "checkpoint"}
         await within(seconds, cdp.send("Runtime.enable"), "attaching to a page")
         await within(seconds, cdp.send("Runtime.addBinding", binding), "attaching to a page")
-        scale = await within(seconds, _in_world(cdp, world, "devicePixelRatio"), "asking its scale")
+        scale = await within(seconds, world.evaluate("devicePixelRatio"), "asking its scale")
         capture = PageCapture(
             cdp,
             world,
@@ -135,7 +135,7 @@ class WatchedPage(StepRunner):
         with contextlib.suppress(DataCollectionError, PlaywrightError):
             await within(
                 self._settings.timeouts.close,
-                _in_world(self._cdp, self._world, _WATCH),
+                self._world.evaluate(_WATCH),
                 "watching the page",
             )
 
@@ -176,12 +176,6 @@ class _WatchedLog(PageLog):
 
     def _popup(self, popup: Page) -> None:
         self._add("popups", url=popup.url)
-
-
-async def _in_world(cdp: CDPSession, world: IsolatedWorld, expression: str) -> Any:
-    context = await world.context_id()
-    answer = await cdp.send("Runtime.evaluate", {"expression": expression, "contextId": context})
-    return answer["result"].get("value")
 
 
 async def _in_thread(
