@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Dialog, Page, async_playwright
-from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.errors import DataCollectionError, InvalidInput, NotRegistered
@@ -98,21 +97,21 @@ async def test_a_page_that_navigates_while_it_is_attached_to_is_recorded(
 ):
     urls = [pages.add(f"<title>{number}</title>") for number in range(4)]
 
-    async def wander(page: Page) -> None:
-        while True:
+    async def wander(page: Page, enough: asyncio.Event) -> None:
+        while not enough.is_set():
             for url in urls:
-                with contextlib.suppress(PlaywrightError):
-                    await page.goto(url)
-                await asyncio.sleep(0.02)
+                await page.goto(url)
+            await asyncio.sleep(0.02)
 
     async with driven(driver, server) as (session, page):
         for _ in range(2):
-            wandering = asyncio.ensure_future(wander(page))
+            enough = asyncio.Event()
+            wandering = asyncio.ensure_future(wander(page, enough))
             try:
                 session_id = await captures.collector.configure_session(session.id)
             finally:
-                wandering.cancel()
-                await asyncio.wait([wandering])
+                enough.set()
+                await wandering
             await page.goto(pages.add("<title>at last</title>"))
             await stored(captures, session_id, bool)
             await captures.collector.close_session(session_id)
