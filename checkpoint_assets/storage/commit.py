@@ -8,7 +8,7 @@ success, because the answer to a write that happened can be lost; other bytes ar
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -106,6 +106,35 @@ class WriteOptions:
     at_once: bool = True
 
 
+# An artifact's name, and what the commit record says of it.
+_Described = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Of what a step consists."""
+
+    session_id: SessionId
+    step_id: StepId
+    layout: Layout
+
+    async def new_object(self, content: Content) -> NewObject:
+        key = artifact_key(self.session_id, self.step_id, content.artifact, self.layout)
+        return NewObject(key, content.data, content.media_type, await digest(content.data))
+
+    def described(self, content: Content, new: NewObject, info: ObjectInfo) -> _Described:
+        record: dict[str, Any] = {
+            "name": artifact_name(self.step_id, content.artifact, self.layout),
+            "size": len(new.data),
+            "sha256": new.sha256,
+            "media_type": new.media_type,
+            "version": info.version,
+        }
+        if content.lossy:
+            record["lossy"] = True
+        return content.artifact, record
+
+
 async def write_step(
     store: Store,
     session_id: SessionId,
@@ -126,18 +155,25 @@ async def write_step(
     key = artifact_key(session_id, step_id, Artifact.METADATA, options.layout)
     before = await _present(store, key) if options.replace else None
     if before is not None and await _is_unchanged(before, key, contents, metadata):
-        return
-    artifacts = await _write_artifacts(store, session_id, step_id, contents, options)
-    record: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "session_id": session_id,
-        "step_id": step_id,
-        "committed_at": committed_at,
-        "artifacts": artifacts,
-        "timings": dict(timings or {}),
-        "metadata": metadata,
-    }
-    data = encode_json(record)
+        return None
+
+    def record(described: Sequence[_Described]) -> bytes:
+        fields: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "session_id": session_id,
+            "step_id": step_id,
+            "committed_at": committed_at,
+            "artifacts": dict(described),
+            "timings": dict(timings or {}),
+            "metadata": metadata,
+        }
+        return encode_json(fields)
+
+    names = _Names(session_id, step_id, options.layout)
+    if contents and isinstance(store, PutsTogether) and not options.replace:
+        with suppress(Conflict):  # each by itself, then: it finds out whose bytes it met
+            return await _write_together(store, names, contents, key, record)
+    data = record(await _write_artifacts(store, names, contents, options))
     try:
         if before is None:
             await put_once(store, key, data, media_type=JSON, sha256=sha256_hex(data))
@@ -176,51 +212,44 @@ async def _put_over(store: Store, key: str, data: bytes, before: ObjectInfo) -> 
             raise Conflict(f"{key} was replaced by somebody else", key=key) from error
 
 
-async def _write_artifacts(
-    store: Store,
-    session_id: SessionId,
-    step_id: StepId,
+async def _write_together(
+    store: PutsTogether,
+    names: _Names,
     contents: Sequence[Content],
-    options: WriteOptions,
-) -> dict[str, dict[str, Any]]:
-    async def new_object(content: Content) -> NewObject:
-        key = artifact_key(session_id, step_id, content.artifact, options.layout)
-        return NewObject(key, content.data, content.media_type, await digest(content.data))
+    key: str,
+    record: Callable[[Sequence[_Described]], bytes],
+) -> None:
+    new = [await names.new_object(content) for content in contents]
 
-    async def write(content: Content) -> tuple[NewObject, ObjectInfo]:
-        new = await new_object(content)
+    def last(infos: Sequence[ObjectInfo]) -> NewObject:
+        data = record(list(map(names.described, contents, new, infos)))
+        return NewObject(key, data, JSON, sha256_hex(data))
+
+    await store.put_together(new, last)
+
+
+async def _write_artifacts(
+    store: Store, names: _Names, contents: Sequence[Content], options: WriteOptions
+) -> list[_Described]:
+    async def write(content: Content) -> _Described:
+        new = await names.new_object(content)
         about = {"media_type": new.media_type, "sha256": new.sha256}
         if options.replace:
-            return new, await store.put(new.key, new.data, **about, create=False)
-        return new, await put_once(store, new.key, new.data, **about)
-
-    def described(content: Content, new: NewObject, info: ObjectInfo) -> tuple[str, dict[str, Any]]:
-        record: dict[str, Any] = {
-            "name": artifact_name(step_id, content.artifact, options.layout),
-            "size": len(new.data),
-            "sha256": new.sha256,
-            "media_type": new.media_type,
-            "version": info.version,
-        }
-        if content.lossy:
-            record["lossy"] = True
-        return content.artifact, record
+            info = await store.put(new.key, new.data, **about, create=False)
+        else:
+            info = await put_once(store, new.key, new.data, **about)
+        return names.described(content, new, info)
 
     if not options.at_once:
-        if isinstance(store, PutsTogether) and not options.replace:
-            new = [await new_object(content) for content in contents]
-            with suppress(Conflict):  # one after the other, then: each finds out whose bytes it met
-                infos = await store.put_together(new)
-                return dict(map(described, contents, new, infos))
-        return dict([described(content, *await write(content)) for content in contents])
+        return [await write(content) for content in contents]
     results = await asyncio.gather(*map(write, contents), return_exceptions=True)
-    records: dict[str, dict[str, Any]] = {}
+    described: list[_Described] = []
     # Nothing is still being written when an error leaves this function.
-    for content, result in zip(contents, results, strict=True):
+    for result in results:
         if isinstance(result, BaseException):
             raise result
-        records.update([described(content, *result)])
-    return records
+        described.append(result)
+    return described
 
 
 async def _refuse_other_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> None:

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -27,6 +27,7 @@ from checkpoint_assets.model.errors import (
     NotFound,
 )
 from checkpoint_assets.storage.folders import Folders
+from checkpoint_assets.storage.local_draft import drafted
 from checkpoint_assets.storage.local_errors import local_error, translated
 from checkpoint_assets.storage.local_files import (
     etag_of,
@@ -36,8 +37,8 @@ from checkpoint_assets.storage.local_files import (
     read_chunks,
     split_key,
     status_of,
-    written,
 )
+from checkpoint_assets.storage.local_group import ATTEMPTS, GroupWriter
 from checkpoint_assets.storage.local_listing import list_pages, object_info, temporary_files
 from checkpoint_assets.storage.local_versions import VersionFolder, version_name
 from checkpoint_assets.storage.store import (
@@ -54,8 +55,6 @@ T = TypeVar("T")
 
 _THREADS = 16
 _PAGE = 1000
-# A folder that a delete has just removed is made again; more often than this it is no accident.
-_ATTEMPTS = 8
 # The kernel stamps files by its timer tick, too coarse to tell two quick writes apart by.
 _TICK_NS = 4_000_000
 
@@ -79,6 +78,7 @@ class LocalStore(Store):
         self._versions = VersionFolder(self._folders)
         self._clock = clock
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="local-store")
+        self._groups = GroupWriter(self._folders, self._versions, self._threads, self._stamp)
 
     @property
     def root(self) -> Path:
@@ -115,70 +115,28 @@ class LocalStore(Store):
         create: bool = True,
         if_match: str | None = None,
     ) -> ObjectInfo:
-        create = create and if_match is None
-        return await self._run(partial(self._put, key, data, create, if_match))
+        if create and if_match is None:
+            return (await self._groups.put([NewObject(key, data, media_type, sha256)]))[0]
+        return await self._run(partial(self._put_over, key, data, if_match))
 
-    def _put(self, key: str, data: bytes, create: bool, if_match: str | None) -> ObjectInfo:
-        parts, _ = split_key(key)
-        if create:
-            return self._in_made(parts, key, partial(self._create, [(key, data)]))[0]
-        return self._in_made(parts, key, partial(self._replace, key, data, if_match))
-
-    async def put_together(self, objects: Sequence[NewObject]) -> Sequence[ObjectInfo]:
+    async def put_together(
+        self,
+        objects: Sequence[NewObject],
+        last: Callable[[Sequence[ObjectInfo]], NewObject] | None = None,
+    ) -> Sequence[ObjectInfo]:
         """As ``PutsTogether`` has it: one sync of a folder serves all that are put into it."""
-        return await self._run(partial(self._put_together, objects))
+        return await self._groups.put(objects, last)
 
-    def _put_together(self, objects: Sequence[NewObject]) -> list[ObjectInfo]:
-        by_folder: dict[tuple[str, ...], list[tuple[str, bytes]]] = {}
-        for new in objects:
-            parts, _ = split_key(new.key)
-            by_folder.setdefault(parts, []).append((new.key, new.data))
-        infos: dict[str, ObjectInfo] = {}
-        for parts, files in by_folder.items():
-            made = self._in_made(parts, files[0][0], partial(self._create, files))
-            infos.update((info.key, info) for info in made)
-        return [infos[new.key] for new in objects]
-
-    def _in_made(self, parts: tuple[str, ...], key: str, work: Callable[[int], T]) -> T:
-        """What ``work`` returns for the folder, which exists durably."""
+    def _put_over(self, key: str, data: bytes, if_match: str | None) -> ObjectInfo:
+        parts, _ = split_key(key)
         with translated(key):
-            for _ in range(_ATTEMPTS):
+            for _ in range(ATTEMPTS):
                 try:
                     with self._folders.made(parts) as folder:
-                        return work(folder)
+                        return self._replace(key, data, if_match, folder)
                 except FileNotFoundError:
                     continue
         raise LocalStorageError(f"{key}: its folder is removed again and again", key=key)
-
-    def _create(self, files: Sequence[tuple[str, bytes]], folder: int) -> list[ObjectInfo]:
-        versioned = self._versions.kept()
-        infos: list[ObjectInfo] = []
-        with ExitStack() as temporaries:
-            names: list[tuple[str, str, str]] = []
-            for key, data in files:
-                _, name = split_key(key)
-                self._folders.check_case(folder, name, reading=False)
-                if status_of(folder, name):
-                    raise self._exists(folder, key)
-                stamp = partial(self._stamp, self._versions.newest(key) if versioned else 0)
-                with translated(key):
-                    new = temporaries.enter_context(written(folder, key, data, stamp))
-                names.append((key, new[0], name))
-            for key, temporary, name in names:
-                try:
-                    with translated(key):
-                        os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-                except FileExistsError as error:
-                    raise self._exists(folder, key) from error
-                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                infos.append(_info(key, status, versioned))
-        self._folders.sync(folder)
-        return infos
-
-    def _exists(self, folder: int, key: str) -> Conflict:
-        # Whoever finds its own bytes there takes them for stored: so they have to be durable.
-        self._folders.sync(folder)
-        return Conflict(f"{key} exists", key=key)
 
     def _replace(self, key: str, data: bytes, if_match: str | None, folder: int) -> ObjectInfo:
         _, name = split_key(key)
@@ -192,17 +150,16 @@ class LocalStore(Store):
                 newest = max(present.st_mtime_ns if present else 0, self._versions.newest(key))
             stamp = partial(self._stamp, newest)
             with (
-                written(folder, key, data, stamp) as (temporary, _),
+                drafted(folder, key, data, stamp) as draft,
                 nullcontext() if versioned else locked(folder),
             ):
                 if if_match is not None and etag_of(folder, name) != if_match:
                     raise Conflict(f"{key} is not what it was", key=key)
                 if versioned:
                     self._versions.keep(folder, name, key)
-                status = os.stat(temporary, dir_fd=folder, follow_symlinks=False)
-                os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.replace(draft.name, name, src_dir_fd=folder, dst_dir_fd=folder)
         self._folders.sync(folder)
-        return _info(key, status, versioned)
+        return _info(key, draft.status, versioned)
 
     def _stamp(self, newest_ns: int, file_ns: int) -> int:
         if self._clock is not None:
@@ -318,9 +275,9 @@ class LocalStore(Store):
         with (
             translated(self.url),
             self._folders.made(()) as root,
-            written(root, self.url, b"", lambda file_ns: file_ns) as (_, time_ns),
+            drafted(root, self.url, b"", lambda file_ns: file_ns) as draft,
         ):
-            return datetime.fromtimestamp(time_ns / 1e9, UTC)
+            return datetime.fromtimestamp(draft.status.st_mtime_ns / 1e9, UTC)
 
     async def keeps_versions(self) -> bool:
         return await self._run(self._versions.kept)

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import stat as modes
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 from checkpoint_assets.model.errors import InvalidInput, LocalStorageError, NotFound
-from checkpoint_assets.storage.folders import TEMPORARY
 from checkpoint_assets.storage.local_listing import etag
 
 CHUNK = 1 << 20
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-
-# Makes the time stamp of a file, in nanoseconds, from the one that the file system gave it.
-Stamp = Callable[[int], int]
 
 
 def split_key(key: str) -> tuple[tuple[str, ...], str]:
@@ -28,37 +22,6 @@ def split_key(key: str) -> tuple[tuple[str, ...], str]:
         if not part or part[0] == "." or "\0" in part or "\\" in part:
             raise InvalidInput(f"{key!r} cannot be a key", key=key)
     return tuple(folders), name
-
-
-@contextmanager
-def written(folder: int, key: str, data: bytes, stamp: Stamp) -> Generator[tuple[str, int]]:
-    """A synced temporary file with these bytes: its name and time. It is gone afterwards."""
-    name = TEMPORARY + secrets.token_hex(8)
-    descriptor = os.open(name, _CREATE, 0o600, dir_fd=folder)
-    try:
-        try:
-            _write(descriptor, data)
-            status = os.fstat(descriptor)
-            if status.st_size != len(data):
-                raise LocalStorageError(
-                    f"{key}: wrote {status.st_size} of {len(data)} bytes", key=key
-                )
-            time_ns = stamp(status.st_mtime_ns)
-            os.utime(descriptor, ns=(time_ns, time_ns))
-            # After a failed fsync the bytes are unknown: the file is dropped, never synced again.
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        yield name, time_ns
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=folder)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 @contextmanager

@@ -21,7 +21,7 @@ retried), ``StorageFull``, ``S3OperationError`` / ``LocalStorageError`` (anythin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
@@ -203,6 +203,13 @@ class Store(Protocol):
 class PutsTogether(Protocol):
     """A store that can make several objects durable for little more than the price of one."""
 
-    async def put_together(self, objects: Sequence[NewObject]) -> Sequence[ObjectInfo]:
-        """``put`` each, create-only. After an error any of them may be there, as after ``put``."""
+    async def put_together(
+        self,
+        objects: Sequence[NewObject],
+        last: Callable[[Sequence[ObjectInfo]], NewObject] | None = None,
+    ) -> Sequence[ObjectInfo]:
+        """``put`` each, create-only; then, when all are durable, what ``last`` makes of them.
+
+        After an error any of them may be there, as after ``put``; the last one only if all are.
+        """
         ...

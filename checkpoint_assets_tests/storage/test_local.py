@@ -20,6 +20,7 @@ from checkpoint_assets.model.errors import (
 from checkpoint_assets.storage.hashing import sha256_hex
 from checkpoint_assets.storage.local import LocalStore
 from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets.storage.store import NewObject, ObjectInfo
 
 
 async def put(store: LocalStore, key: str, data: bytes = b"x", **how: object):
@@ -170,6 +171,40 @@ async def test_writes_and_deletes_of_one_folder_do_not_hinder_each_other(tmp_pat
 
     await asyncio.gather(*(write_and_delete(number) for number in range(4)))
     assert not any(tmp_path.iterdir())  # noqa: ASYNC240 - a test may look at its folder
+
+
+async def test_who_stores_at_the_same_time_hears_of_his_own_files_alone(tmp_path: Path):
+    store = LocalStore(tmp_path)
+    await put(store, "s1/a")
+    names = [f"s{number}/{name}" for number in range(4) for name in "abc"]
+    large = put(store, "s9/large", b"l" * (9 << 20))
+    results = await asyncio.gather(
+        large, *(put(store, name, b"new") for name in [*names, "s1/..", "s2/a"]),
+        return_exceptions=True,
+    )  # fmt: skip
+    told = {
+        name: type(result)
+        for name, result in zip([*names, "bad", "twice"], results[1:], strict=True)
+    }
+    assert told.pop("s1/a") is Conflict
+    assert told.pop("bad") is InvalidInput
+    assert told.pop("twice") is Conflict
+    assert set(told.values()) == {ObjectInfo}
+    assert await keys(store) == sorted([*names, "s9/large"])
+    assert await store.get("s1/a") == b"x"
+    assert len(await store.get("s9/large")) == 9 << 20
+
+
+async def test_the_last_of_several_is_stored_only_if_all_others_are(tmp_path: Path):
+    def new(key: str) -> NewObject:
+        return NewObject(key, b"n", "x/y", sha256_hex(b"n"))
+
+    store = LocalStore(tmp_path)
+    infos = await store.put_together([new("s/a"), new("t/b")], lambda _: new("s/last"))
+    assert [info.key for info in infos] == ["s/a", "t/b", "s/last"]
+    with pytest.raises(Conflict, match="t/b"):
+        await store.put_together([new("s/c"), new("t/b")], lambda _: new("s/never"))
+    assert "s/never" not in await keys(store)
 
 
 async def test_an_etag_changes_with_every_write(tmp_path: Path):

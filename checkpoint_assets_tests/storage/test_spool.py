@@ -184,7 +184,9 @@ async def test_probe_ends_the_outage(spool_site: SpoolSite) -> None:
     await store_step(manager, "s1", "0003-goto")
     await until(lambda: spooling(manager).outage.since is None)
     await store_step(manager, "s1", "0004-goto")
-    assert [key for key in spool_site.stored() if key.endswith("html")] == ["s1/0004-goto.html"]
+    # Whether the third one still went to the spool depends on who was quicker, it or the probe.
+    stored = {key for key in spool_site.stored() if key.endswith("html")}
+    assert stored - {"s1/0003-goto.html"} == {"s1/0004-goto.html"}
     assert "recovered" in [str(event.kind) for event in spool_site.events]
 
 
