@@ -12,7 +12,7 @@ store itself has shown that it has it. What cannot be drained goes to the dead a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any
@@ -26,8 +26,9 @@ from checkpoint_assets.model.errors import (
     StoreUnavailable,
 )
 from checkpoint_assets.model.ids import SessionId
+from checkpoint_assets.runtime.cleanup import to_the_end
 from checkpoint_assets.storage.deletion import delete_keys
-from checkpoint_assets.storage.spool import Spool, can_be_replaced
+from checkpoint_assets.storage.spool import can_be_replaced
 from checkpoint_assets.storage.spool_backlog import listed_backlog
 from checkpoint_assets.storage.spool_closing import GRACE, SpoolClosing
 from checkpoint_assets.storage.spool_dead import revive
@@ -37,13 +38,15 @@ from checkpoint_assets.storage.spool_report import DrainLedger, DrainReport
 from checkpoint_assets.storage.spool_upload import SpoolUpload, Uploaded
 from checkpoint_assets.storage.spool_verification import Sent, unverified
 from checkpoint_assets.storage.spooling import SpoolingStore
-from checkpoint_assets.storage.store import ObjectInfo, Store
+from checkpoint_assets.storage.store import ObjectInfo
 from checkpoint_assets.storage.workers import run_all
 
 # What one round moves at most: its files are on the way at once, and are verified together.
 _BATCH_STEPS = 256
 _BATCH_BYTES = 64 << 20
 _AT_ONCE = 16
+# So many steps of a session are verified together and leave the spool, while others are sent.
+_SETTLED_STEPS = 25
 
 _Upload = asyncio.Task[Uploaded | StorageError | None]
 
@@ -155,26 +158,24 @@ class _Drain:
 
     async def _drain(self, batch: _Batch) -> None:
         """One round: upload, commit in order, verify, remove, close."""
-        sending = _Sending(self._store.inner, self._spool, self._upload, self._ledger)
+        sending = _Sending(self._store, self._upload, self._ledger, self._settle)
         await sending.run(batch)
-        if sending.sent:
-            self._store.back()
-        everything = [one for found in sending.sent.values() for one in found]
-        problems = await unverified(self._store.inner, everything, concurrency=self._concurrency)
-        for key, why in problems.items():
-            self._ledger.failed(key, IntegrityError(why, key=key))
-        await self._remove(batch.steps, sending.sent, set(problems))
+        await self._settle([], sending.objects)
         for step, error in sending.dead:
             await self._ledger.bury(step.keys, step.session_id, step.step_id, error)
         for info, error in sending.dead_objects:
             await self._ledger.bury([info.key], info.key.partition("/")[0], None, error)
         await _all([self._closing.end(name) for name in batch.ending])
 
-    async def _remove(
-        self, steps: Sequence[WaitingStep], sent: dict[str, list[Sent]], problems: set[str]
-    ) -> None:
-        """What is verified leaves the spool."""
-        whole = {key for key, found in sent.items() if not problems & {one.key for one in found}}
+    async def _settle(self, steps: Sequence[WaitingStep], sent: dict[str, list[Sent]]) -> None:
+        """What was sent, by the key of its record or object, is verified and leaves the spool."""
+        if sent:
+            self._store.back()
+        everything = [one for found in sent.values() for one in found]
+        problems = await unverified(self._store.inner, everything, concurrency=self._concurrency)
+        for key, why in problems.items():
+            self._ledger.failed(key, IntegrityError(why, key=key))
+        whole = {key for key, found in sent.items() if not {one.key for one in found} & {*problems}}
         drained = {step.name: step for step in steps if step.name in whole}
         objects = sorted(whole - set(drained))
         # The record first: from then on the step is read, and written, in the store alone.
@@ -195,21 +196,24 @@ class _Drain:
             self._ledger.drained(key, sum(one.size for one in sent[key]))
 
 
-class _Sending:
-    """The first half of a round: everything is written to the store.
+Settle = Callable[[Sequence[WaitingStep], dict[str, list[Sent]]], Coroutine[Any, Any, None]]
 
-    ``sent`` is what should be there now, by the key of the commit record or object; ``dead`` are
-    the steps that never can be.
+
+class _Sending:
+    """Everything of a round is written to the store; what is committed is settled meanwhile.
+
+    ``objects`` are what should be there now besides; ``dead`` are the steps that never can be.
     """
 
     def __init__(
-        self, store: Store, spool: Spool, upload: SpoolUpload, ledger: DrainLedger
+        self, store: SpoolingStore, upload: SpoolUpload, ledger: DrainLedger, settle: Settle
     ) -> None:
-        self._store = store
-        self._spool = spool
+        self._store = store.inner
+        self._spool = store.spool
         self._upload = upload
         self._ledger = ledger
-        self.sent: dict[str, list[Sent]] = {}
+        self._settle = settle
+        self.objects: dict[str, list[Sent]] = {}
         self.dead: list[tuple[WaitingStep, Exception]] = []
         self.dead_objects: list[tuple[ObjectInfo, Exception]] = []
 
@@ -229,29 +233,47 @@ class _Sending:
 
     async def _session(self, steps: Sequence[WaitingStep], uploads: Sequence[_Upload]) -> None:
         """The steps are committed in order, while the files of all are on their way."""
+        settling: list[asyncio.Task[None]] = []
         try:
-            for step, upload in zip(steps, uploads, strict=True):
-                try:
-                    uploaded = await upload
-                    if uploaded is None:
-                        continue
-                    if isinstance(uploaded, StorageError):
-                        raise uploaded
-                    record = await self._upload.commit(uploaded)
-                except (StoreUnavailable, S3ConfigError):
-                    raise
-                except (Conflict, IntegrityError) as error:
-                    self.dead.append((step, error))
-                except StorageError as error:
-                    # The steps behind it wait with it: they are drained in order.
-                    self._ledger.failed(step.name, error)
-                    return
-                else:
-                    self.sent[step.name] = [*uploaded.sent, record]
+            for begin in range(0, len(steps), _SETTLED_STEPS):
+                part = steps[begin : begin + _SETTLED_STEPS]
+                sent, more = await self._commit(part, uploads[begin:])
+                settling.append(asyncio.create_task(self._settle(part, sent)))
+                if not more:
+                    break
         finally:
             for upload in uploads:
                 upload.cancel()
             await asyncio.gather(*uploads, return_exceptions=True)
+            # What is on its way out of the spool is finished, and counted, whatever else happened.
+            await to_the_end(asyncio.gather(*settling, return_exceptions=True))
+        for settled in settling:
+            settled.result()
+
+    async def _commit(
+        self, steps: Sequence[WaitingStep], uploads: Sequence[_Upload]
+    ) -> tuple[dict[str, list[Sent]], bool]:
+        """What was sent of these steps, and whether the drain can go on behind them."""
+        sent: dict[str, list[Sent]] = {}
+        for step, upload in zip(steps, uploads, strict=False):
+            try:
+                uploaded = await upload
+                if uploaded is None:
+                    continue
+                if isinstance(uploaded, StorageError):
+                    raise uploaded
+                record = await self._upload.commit(uploaded)
+            except (StoreUnavailable, S3ConfigError):
+                raise
+            except (Conflict, IntegrityError) as error:
+                self.dead.append((step, error))
+            except StorageError as error:
+                # The steps behind it wait with it: they are drained in order.
+                self._ledger.failed(step.name, error)
+                return sent, False
+            else:
+                sent[step.name] = [*uploaded.sent, record]
+        return sent, True
 
     async def _files(self, step: WaitingStep, deleted: Deleted) -> Uploaded | StorageError | None:
         """The step's files are in the store. ``None``: it was deleted, or is being deleted."""
@@ -280,7 +302,7 @@ class _Sending:
         except StorageError as error:
             self._ledger.failed(info.key, error)
         else:
-            self.sent[info.key] = [one] if one else []
+            self.objects[info.key] = [one] if one else []
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, None]]) -> None:
