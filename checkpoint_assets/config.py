@@ -11,6 +11,7 @@ or with ``storage_url``.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -99,6 +100,10 @@ class Browserbase(BaseModel):
     keep_alive: bool = Field(default=False, description="survive a lost connection")
     record: bool = Field(default=False, description="let Browserbase record a video, too")
     log: bool = Field(default=False, description="let Browserbase keep a log of CDP, too")
+    adopt: str | None = Field(
+        default=None,
+        description="sessions of others to record: user_metadata['key']:'value'; '*' is all",
+    )
 
 
 class RetentionRule(BaseModel):
@@ -113,6 +118,50 @@ class RetentionRule(BaseModel):
     hold: bool = Field(default=False, description="nothing removes them")
     states: tuple[SessionState, ...] = Field(default=(), description="only those; none: any")
     tags: dict[str, str] = Field(default={}, description="only those that have all of them")
+
+
+class Checks(BaseModel):
+    """When a check of a captured session does not pass. Shares are from 0 to 1, and may be met."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    sample: float = Field(default=0.25, ge=0, le=1, description="files that are read and hashed")
+    blank: float = Field(default=0, ge=0, le=1, description="pictures of one colour")
+    unchanged: float = Field(
+        default=0.9, ge=0, le=1, description="pictures with the bytes of the one before, of five"
+    )
+    unsettled: float = Field(
+        default=0.2, ge=0, le=1, description="steps that ran out of time to settle"
+    )
+    inconsistent: float = Field(
+        default=0.2, ge=0, le=1, description="steps whose page changed while it was captured"
+    )
+    drift_pixels: float = Field(
+        default=0.05, ge=0, le=1, description="of a step's pixels, since the session before"
+    )
+    drift_dom: float = Field(
+        default=0.2, ge=0, le=1, description="of a step's lines, since the session before"
+    )
+    canaries: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="regular expressions of what must not be stored; in the environment one per "
+        "line",
+    )
+
+    @field_validator("canaries", mode="before")
+    @classmethod
+    def _lines(cls, value: object) -> object:
+        return value.splitlines() if isinstance(value, str) else value
+
+    @field_validator("canaries")
+    @classmethod
+    def _patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as err:
+                raise ValueError(f"{pattern!r} is no regular expression: {err}") from err
+        return value
 
 
 class Settings(BaseSettings):
@@ -138,6 +187,7 @@ class Settings(BaseSettings):
     retention: tuple[RetentionRule, ...] = Field(
         default=(), description="rules of the retention job; in the environment as JSON"
     )
+    checks: Checks = Field(default=Checks(), description="thresholds of the asset checks")
     event_log: Path | None = Field(
         default=None, description="file that events of captures are appended to, as lines of JSON"
     )
@@ -174,6 +224,11 @@ class Settings(BaseSettings):
         description="package.module:Name of processors beside our own; in the environment one "
         "per line",
     )
+    sources: Annotated[dict[str, str], NoDecode] = Field(
+        default={},
+        description="NAME = package.module:Name of sources that scenarios may name "
+        "(source: plugin:NAME); in the environment one per line",
+    )
     timeouts: Timeouts = Field(default=Timeouts(), description="deadlines in seconds")
     capture: Capture = Field(default=Capture(), description="what is kept of a page, and how")
 
@@ -186,6 +241,14 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(line.strip() for line in value.splitlines() if line.strip())
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _named_lines(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = (line.partition("=") for line in value.splitlines() if line.strip())
+        return {name.strip(): reference.strip() for name, _, reference in pairs}
 
     def __init__(self, **values: object) -> None:
         try:

@@ -18,10 +18,14 @@ from checkpoint_assets.collection.replay_source import ReplaySource
 from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import system_clock
-from checkpoint_assets.model.contract_records import ErrorInfo, QueryCriteria
+from checkpoint_assets.model.contract_records import (
+    CollectedData,
+    ErrorInfo,
+    QueryCriteria,
+    SystemEvent,
+)
 from checkpoint_assets.model.enums import ErrorType, EventType
 from checkpoint_assets.model.errors import DataCollectionError
-from checkpoint_assets.model.records import CollectedData, SystemEvent
 from checkpoint_assets.processing.session import process_session
 from checkpoint_assets.processing.standard import default_processing
 from checkpoint_assets.runtime.error_handler import ErrorHandler, describe_error

@@ -18,11 +18,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from typing import Any, Protocol, runtime_checkable
 
 from checkpoint_assets.model.contract_records import (
+    CollectedData,
     ErrorInfo,
     ParsedMetadata,
     ProcessingResult,
     QueryCriteria,
     StorageLocation,
+    SystemEvent,
     TaskInfo,
 )
 from checkpoint_assets.model.enums import (
@@ -33,7 +35,7 @@ from checkpoint_assets.model.enums import (
     SessionState,
     TaskStatus,
 )
-from checkpoint_assets.model.records import CollectedData, SessionManifest, SystemEvent
+from checkpoint_assets.model.records import SessionManifest
 
 # Collection
 

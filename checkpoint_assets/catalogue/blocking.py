@@ -14,6 +14,7 @@ from checkpoint_assets.catalogue.catalogue import Catalogue, RebuildReport, Sele
 from checkpoint_assets.catalogue.compaction import GRACE, CompactionReport
 from checkpoint_assets.model.clock import Clock, system_clock
 from checkpoint_assets.storage.blocking import SyncStorageManager
+from checkpoint_assets.storage.spool_report import DrainReport
 
 
 class SyncCatalogue:
@@ -38,9 +39,19 @@ class SyncCatalogue:
         """See ``Catalogue.append_session``."""
         return self._storage.call(lambda _: self._catalogue.append_session(session_id, run_id))
 
+    def append_sessions(self, session_ids: Iterable[str]) -> None:
+        """See ``Catalogue.append_sessions``."""
+        self._storage.call(lambda _: self._catalogue.append_sessions(session_ids))
+
     def append_events(self, session_ids: Iterable[str]) -> str | None:
         """See ``Catalogue.append_events``."""
         return self._storage.call(lambda _: self._catalogue.append_events(session_ids))
+
+    def drain_spool(self, *, limit: int | None = None, retry_dead: bool = False) -> DrainReport:
+        """See ``Catalogue.drain_spool``."""
+        return self._storage.call(
+            lambda _: self._catalogue.drain_spool(limit=limit, retry_dead=retry_dead)
+        )
 
     def compact(self) -> CompactionReport:
         """See ``Catalogue.compact``."""

@@ -27,8 +27,14 @@ from checkpoint_assets.catalogue.rebuilding import read_truth, view_of_truth
 from checkpoint_assets.catalogue.truth import is_there, read_marks, read_rows
 from checkpoint_assets.catalogue.view import Filters, Query, open_view, read_parts
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.model.errors import NotFound, PartialFailure, StoreUnavailable
+from checkpoint_assets.model.errors import (
+    CheckpointError,
+    NotFound,
+    PartialFailure,
+    StoreUnavailable,
+)
 from checkpoint_assets.model.ids import SessionIds, parse_session_id
+from checkpoint_assets.storage.spool_report import DrainReport
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.storage.workers import run_all
 
@@ -36,6 +42,7 @@ Table = Literal["steps", "sessions"]
 # Below this our clock and the store's cannot be told apart: S3 tells the time in whole seconds.
 _SAME_TIME = timedelta(seconds=2)
 _AT_ONCE = 16
+_SESSIONS_AT_ONCE = 4
 _ATTEMPTS = 5
 
 
@@ -112,6 +119,32 @@ class Catalogue:
         name = f"{session}-{run_id or self._ids.new()}"
         return await write_fragment(self._storage, name, entries, at, self._ids)
 
+    async def append_sessions(self, session_ids: Iterable[str]) -> None:
+        """``append_session`` for each of them. Raises what failed, when all were tried."""
+        errors = await self._append_all(session_ids)
+        if len(errors) == 1:
+            raise next(iter(errors.values()))
+        if errors:
+            first = min(errors)
+            raise PartialFailure(
+                f"{len(errors)} sessions could not be appended, the first of them {first}: "
+                f"{errors[first]}",
+                errors,
+            )
+
+    async def _append_all(self, session_ids: Iterable[str]) -> dict[str, Exception]:
+        sessions = sorted({parse_session_id(session_id) for session_id in session_ids})
+        errors: dict[str, Exception] = {}
+
+        async def append(session_id: str) -> None:
+            try:
+                await self.append_session(session_id)
+            except CheckpointError as error:
+                errors[session_id] = error
+
+        await run_all(append, sessions, _SESSIONS_AT_ONCE)
+        return errors
+
     async def append_events(self, session_ids: Iterable[str]) -> str | None:
         """The catalogue has what happened to the sessions: deleted, expiring, pinned, or not.
 
@@ -132,6 +165,21 @@ class Catalogue:
         return await write_fragment(
             self._storage, f"events-{self._ids.new()}", entries, at, self._ids
         )
+
+    async def drain_spool(
+        self, *, limit: int | None = None, retry_dead: bool = False
+    ) -> DrainReport:
+        """``StorageManager.drain_spool``, and the catalogue has what it took to the bucket.
+
+        The rows come first, so that a drain that dies leaves no session without any. Sessions
+        whose rows could not be written are in ``failed``, too.
+        """
+        waiting = set(await self._storage.spooled_sessions())
+        unread = await self._append_all(waiting)
+        report = await self._storage.drain_spool(limit=limit, retry_dead=retry_dead)
+        changed = {*unread, *(each.session_id for each in report.dead)}
+        report.failed |= await self._append_all(changed | set(report.sessions) - waiting)
+        return report
 
     async def forget(self, session_id: str) -> None:
         """No object below ``_catalog/`` has anything of a session that is gone, but its id.

@@ -172,8 +172,10 @@ async def read_known(
 async def read_parts(
     storage: StorageManager, view: View, table: str, query: Query
 ) -> AsyncIterator[pa.Table]:
-    """The rows that are asked for, in order, one file's at a time. Raises ``NotFound``."""
-    query.check(table)
+    """The rows that are asked for, in order, one file's at a time. Raises ``NotFound``.
+
+    The columns may be stored ones that are not shown, too.
+    """
     where = query.where(table)
     names = query.names(table)
     shown = list(query.columns or _SHOWN[table].names)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from checkpoint_assets.cli.output import count, refusal
+from checkpoint_assets.cli.output import count, print_json, refusal
+from checkpoint_assets.cli.progress import progress
 from checkpoint_assets.collection.blocking import SyncBrowserPool
 from checkpoint_assets.collection.browser.chromium import find_chromium
 from checkpoint_assets.collection.scenario_file import load_scenarios
@@ -34,10 +37,11 @@ DEFINITIONS = "checkpoint_assets.definitions"
 @click.command()
 @click.argument("names", nargs=-1, metavar="[SCENARIO]...")
 @click.option("--scenarios", type=click.Path(path_type=Path), help="Folder of scenario files.")
-def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON; lines go to standard error.")
+def capture(names: tuple[str, ...], scenarios: Path | None, as_json: bool) -> None:
     """Capture scenarios (all, or those named) through Dagster, one session each."""
     try:
-        code = _capture(names, _settings(scenarios))
+        code = _capture(names, _settings(scenarios), as_json)
     except CheckpointError as err:
         raise refusal(err) from err
     except KeyboardInterrupt:
@@ -46,35 +50,65 @@ def capture(names: tuple[str, ...], scenarios: Path | None) -> None:
     sys.exit(code)
 
 
-def _capture(names: tuple[str, ...], settings: Settings) -> int:
+def _capture(names: tuple[str, ...], settings: Settings, as_json: bool) -> int:
     folder = load_scenarios(settings.scenarios)
     wanted = folder.select(names)
-    with Terminal(sys.stdout) as terminal:
+    with Terminal(cast("TextIO", _Stream(as_json))) as terminal:
         for problem in folder.problems:
             terminal.say(f"cannot be used: {problem}")
         if not wanted:
             terminal.say(f"{folder.path}: no scenario to capture")
             return 1
         # What every session would fail by is said once, and before anything is started.
-        find_chromium(settings.chromium)
+        if any(scenario.source == "local" for scenario in wanted):
+            find_chromium(settings.chromium)
         storage = StorageManager(settings.storage_url)
         terminal.doing(f"connecting to {storage.url}")
         asyncio.run(_connect(storage))
         terminal.say(f"capturing {count(len(wanted), 'scenario')}; Ctrl-C stops in order")
         terminal.doing("loading Dagster")
-        runs, rows, interrupted = _run(wanted, settings, terminal)
+        runs, rows, interrupted = _run(wanted, settings, terminal, as_json)
         for line in capture_table(runs):
             terminal.say(line)
         if rows is not None:
             terminal.say(f"catalogue: {count(rows, 'step')} in {storage.url}")
         terminal.say("next:")
-        terminal.say("  make dev               the runs and assets in Dagster's UI")
+        command = Path(sys.argv[0])
+        terminal.say(f"  {command} serve    the sessions in your browser, step by step")
+        terminal.say("  make dev                     the runs and assets in Dagster's UI")
         if (last := next((run.session_id for run in runs if run.session_id), None)) is not None:
-            terminal.say(f"  ls {storage.session_url(last)}")
+            location = storage.session_url(last)
+            at = f"{command} ls {last}" if "://" in location else f"ls {location}"
+            terminal.say(f"  {at}")
+    if as_json:
+        print_json(
+            {
+                "sessions": [asdict(run) for run in runs],
+                "catalogue": {"url": storage.url, "rows": rows},
+                "problems": [str(problem) for problem in folder.problems],
+                "interrupted": interrupted,
+            }
+        )
     if interrupted:
         return 130
     whole = rows is not None and all(run.state == "complete" for run in runs)
     return 0 if whole and not folder.problems else 1
+
+
+class _Stream(io.TextIOBase):
+    """What lines are written to: the standard output of the moment, which a bar may stand in for.
+
+    With ``--json`` it is the standard error.
+    """
+
+    def __init__(self, as_json: bool) -> None:
+        self._name = "stderr" if as_json else "stdout"
+
+    def write(self, text: str) -> int:
+        return getattr(sys, self._name).write(text)
+
+    def flush(self) -> None:
+        getattr(sys, self._name).flush()
 
 
 async def _connect(storage: StorageManager) -> None:
@@ -83,7 +117,7 @@ async def _connect(storage: StorageManager) -> None:
 
 
 def _run(
-    wanted: tuple[Scenario, ...], settings: Settings, terminal: Terminal
+    wanted: tuple[Scenario, ...], settings: Settings, terminal: Terminal, as_json: bool
 ) -> tuple[list[CaptureRun], int | None, bool]:
     """The runs, the catalogue's rows (``None``: not written), and whether Ctrl-C ended it all."""
     # Imported here: Dagster takes a second, and `checkpoint --help` should not.
@@ -112,11 +146,13 @@ def _run(
     ):
         register_scenarios(instance, [scenario.name for scenario in wanted])
         try:
-            for scenario in wanted:
-                run = capture_in_process(definitions, instance, scenario.name, terminal)
-                if run.reason:
-                    terminal.say(f"  {run.reason}")
-                runs.append(run)
+            with progress("capturing", "scenarios", len(wanted), as_json=as_json) as told:
+                for scenario in wanted:
+                    run = capture_in_process(definitions, instance, scenario.name, terminal)
+                    if run.reason:
+                        terminal.say(f"  {run.reason}")
+                    runs.append(run)
+                    told(len(runs))
         except KeyboardInterrupt:
             interrupted = True
             runs += aborted_runs(terminal.ended)

@@ -16,10 +16,13 @@ from checkpoint_assets.cli.output import (
     refusal,
     say,
     store_option,
+    tell_catalogue,
 )
+from checkpoint_assets.cli.progress import Told, progress
 from checkpoint_assets.collection.scenario_file import load_scenario, load_scenarios
 from checkpoint_assets.config import Settings
-from checkpoint_assets.model.errors import CheckpointError, InvalidScenario
+from checkpoint_assets.model.errors import CheckpointError, InvalidScenario, NotFound
+from checkpoint_assets.storage.spool_events import SpoolEvent, SpoolEventKind
 
 
 @click.command()
@@ -30,8 +33,18 @@ from checkpoint_assets.model.errors import CheckpointError, InvalidScenario
 @json_option
 def verify(session: str | None, share: str, repair: bool, store: str | None, as_json: bool) -> None:
     """Compare the store, or SESSION, with its commit records; changes nothing without --repair."""
-    with opened(store) as manager:
-        report = manager.verify(session, share, repair=repair)
+    with (
+        opened(store) as manager,
+        progress("verifying", "objects", as_json=as_json) as told,
+    ):
+        report = manager.verify(
+            session, share, repair=repair, progress=lambda so_far: told(so_far.objects)
+        )
+        if session is not None and not report.objects:
+            raise NotFound(f"there is no session {session!r} in {manager.asynchronous.url}")
+        if report.quarantined:
+            damaged = {finding.session_id for finding in report.findings if finding.session_id}
+            tell_catalogue(manager, rows=damaged)
     if as_json:
         print_json(asdict(report) | {"ok": report.ok})
     else:
@@ -56,8 +69,14 @@ def verify(session: str | None, share: str, repair: bool, store: str | None, as_
 @json_option
 def drain(limit: int | None, retry_dead: bool, store: str | None, as_json: bool) -> None:
     """Take what waits in the spool to the bucket."""
-    with opened(store) as manager:
-        report = manager.drain_spool(limit=limit, retry_dead=retry_dead)
+    drained = _Drained()
+    with opened(store, spool_listener=drained) as manager:
+        spool = manager.get_storage_info()["spool"] or {"bytes": 0}
+        with progress("draining", "kB", spool["bytes"] // 1000, as_json=as_json) as drained.told:
+            # Frames and all: not needed by the other commands.
+            from checkpoint_assets.catalogue.blocking import SyncCatalogue
+
+            report = SyncCatalogue(manager).drain_spool(limit=limit, retry_dead=retry_dead)
     failed = {name: str(error) for name, error in report.failed.items()}
     if as_json:
         print_json(asdict(report) | {"failed": failed})
@@ -73,6 +92,19 @@ def drain(limit: int | None, retry_dead: bool, store: str | None, as_json: bool)
         )
     if failed or report.dead or report.stopped:
         raise SystemExit(1)
+
+
+class _Drained:
+    """Adds up what leaves the spool, and tells it."""
+
+    def __init__(self) -> None:
+        self.told: Told | None = None
+        self._bytes = 0
+
+    def __call__(self, event: SpoolEvent) -> None:
+        if event.kind is SpoolEventKind.DRAINED and self.told is not None:
+            self._bytes += event.size
+            self.told(self._bytes // 1000)
 
 
 @click.group()

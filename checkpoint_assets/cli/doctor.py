@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from checkpoint_assets.collection.browser.chromium import FIX, find_chromium
 from checkpoint_assets.config import Settings
-from checkpoint_assets.model.errors import CheckpointError
+from checkpoint_assets.model.errors import CheckpointError, Conflict
 from checkpoint_assets.storage.blocking import SyncStorageManager
+from checkpoint_assets.storage.keys import PROBE
+from checkpoint_assets.storage.media import JSON
 
 # Less free space than this will not last for many sessions.
 LITTLE_SPACE = 2_000_000_000
 MOST_SKEW = 300.0
-# What each of these is for, if the store does not do it.
+# What each of these is for, if the store does not do it. The first three are tried at every call.
+_TRIED = {
+    "create-only": "a key is written once only where the server honours If-None-Match",
+    "list after put": "what was written must be listed at once: use another server",
+    "delete": "deleted objects must go: use another server, or credentials that may delete",
+}
 _NEEDED = {
-    "create_only": "a key is written once only where the server honours If-None-Match",
-    "delete": "deleted objects must go: use another server",
-    "checksums": "wrong uploads go unnoticed by the server; reads are verified all the same",
     "if_match": "restoring, sweeping and compaction need it: use another server, or no versioning",
 }
 
@@ -79,12 +85,18 @@ def _store(url: str | None) -> Iterator[Finding]:
             manager.connect()
             capabilities = manager.get_capabilities()
             yield Finding("store", ok=True, found=manager.asynchronous.url)
+            for name, does in _tried(manager).items():
+                found = "honoured" if does else "not honoured"
+                yield Finding(name, does, found, _TRIED[name])
             for name, fix in _NEEDED.items():
                 honoured = getattr(capabilities, name)
                 found = {True: "honoured", False: "not honoured"}.get(honoured, "cannot be told")
                 yield Finding(
                     name.replace("_", "-"), ok=honoured is not False, found=found, fix=fix
                 )
+            if capabilities.checksums is False:
+                unseen = "not compared by the server when it is given bytes; every read is verified"
+                yield Finding("checksums", ok=True, found=unseen)
             skew = capabilities.clock_skew or 0.0
             yield Finding(
                 "clock",
@@ -92,13 +104,36 @@ def _store(url: str | None) -> Iterator[Finding]:
                 f"the store's is {skew:+.1f} s from this machine's",
                 "nothing is deleted while they are so far apart: set the clock (NTP)",
             )
-            backlog = info.get("spool")
-            if backlog:
-                yield Finding("spool", ok=True, found=str(backlog))
+            if spool := info["spool"]:
+                yield _spool(spool)
     except CheckpointError as err:
         yield Finding("store", ok=False, found=err.message, fix=err.hint)
         return
     yield _disk(Path(os.environ.get("SM_LOCAL_BASE_PATH") or "."))
+
+
+def _spool(spool: Mapping[str, Any]) -> Finding:
+    found = (
+        f"{spool['files']} files waiting, {spool['bytes'] / 1e6:.1f} MB; {spool['dead']} set aside"
+    )
+    fix = "`checkpoint drain` says why, `checkpoint drain --retry-dead` tries them again"
+    return Finding("spool", not spool["dead"], found, fix)
+
+
+def _tried(manager: SyncStorageManager) -> dict[str, bool]:
+    """What the store does with an object of our own, which is gone in the end."""
+    folder = f"{PROBE}/{secrets.token_hex(8)}/"
+    key = f"{folder}doctor.json"
+    manager.write_object(key, b"1", JSON)
+    try:
+        manager.write_object(key, b"2", JSON)
+        create_only = False
+    except Conflict:
+        create_only = True
+    listed = [each.key for each in manager.iter_objects(folder)]
+    manager.delete_objects([key])
+    left = list(manager.iter_objects(folder))
+    return dict(zip(_TRIED, (create_only, listed == [key], not left), strict=True))
 
 
 def _disk(path: Path) -> Finding:

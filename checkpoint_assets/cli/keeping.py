@@ -1,4 +1,6 @@
-"""How long things are kept: ``pin``, ``unpin``, ``expire``, ``delete``, ``restore``, ``sweep``."""
+"""How long things are kept: ``pin``, ``unpin``, ``expire``, ``retain``, ``delete``, ``restore``,
+``sweep``.
+"""
 
 from __future__ import annotations
 
@@ -8,39 +10,49 @@ from datetime import datetime
 import click
 
 from checkpoint_assets.cli.output import (
+    answer,
     count,
     json_option,
     opened,
     print_json,
     say,
     store_option,
+    tell_catalogue,
 )
+from checkpoint_assets.cli.progress import progress
 from checkpoint_assets.collection.durations import parse_duration
 from checkpoint_assets.collection.scenario_file import load_scenarios
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import isoformat, to_utc
+
+# Sessions that go together: the bar moves, and an interrupt is heard, between two such batches.
+_BATCH = 20
 
 
 @click.command()
 @click.argument("session")
 @click.option("--reason", required=True, help="Why it is held; kept with the pin.")
 @store_option
-def pin(session: str, reason: str, store: str | None) -> None:
+@json_option
+def pin(session: str, reason: str, store: str | None, as_json: bool) -> None:
     """Hold SESSION: nothing removes it, or a step of it, until it is unpinned."""
     with opened(store) as manager:
         manager.pin(session, reason)
-        say(f"{session} is pinned: {reason}")
+        tell_catalogue(manager, marks=[session])
+    answer(f"{session} is pinned: {reason}", as_json, session=session, pinned=reason)
 
 
 @click.command()
 @click.argument("session")
 @click.option("--reason", default="", help="Why it is let go; logged.")
 @store_option
-def unpin(session: str, reason: str, store: str | None) -> None:
+@json_option
+def unpin(session: str, reason: str, store: str | None, as_json: bool) -> None:
     """Let SESSION go."""
     with opened(store) as manager:
         manager.unpin(session, reason)
-        say(f"{session} is not pinned")
+        tell_catalogue(manager, marks=[session])
+    answer(f"{session} is not pinned", as_json, session=session, pinned=None)
 
 
 @click.command()
@@ -73,10 +85,14 @@ def expire(
             expired = [_named(one.session_id, one.step_id) for one in report.expired]
             held = [_named(one.session_id, one.step_id) for one in report.pinned]
             failed = {name: str(error) for name, error in report.failed.items()}
+            if not dry_run:
+                tell_catalogue(manager, rows=[one.session_id for one in report.expired])
             _print_report({"expired": expired, "pinned": held}, failed, dry_run, as_json)
         elif never:
             manager.clear_expiration(session, step)
-            say(f"{_named(session, step)} does not expire")
+            tell_catalogue(manager, marks=[session])
+            what = _named(session, step)
+            answer(f"{what} does not expire", as_json, expires=what, at=None)
         else:
             moment = manager.set_expiration(
                 session,
@@ -84,7 +100,9 @@ def expire(
                 expires_at=at and to_utc(at),
                 ttl=None if ttl is None else parse_duration(ttl),
             )
-            say(f"{_named(session, step)} expires at {isoformat(moment)}")
+            tell_catalogue(manager, marks=[session])
+            what = _named(session, step)
+            answer(f"{what} expires at {isoformat(moment)}", as_json, expires=what, at=moment)
 
 
 @click.command()
@@ -93,7 +111,10 @@ def expire(
 @click.option("--permanent", is_flag=True, help="At once and with all versions; not restorable.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @store_option
-def delete(session: str, step: str | None, permanent: bool, yes: bool, store: str | None) -> None:
+@json_option
+def delete(
+    session: str, step: str | None, permanent: bool, yes: bool, store: str | None, as_json: bool
+) -> None:
     """Delete SESSION, or its STEP; `restore` brings it back for a while."""
     what = _named(session, step)
     if permanent and not yes:
@@ -103,22 +124,25 @@ def delete(session: str, step: str | None, permanent: bool, yes: bool, store: st
             manager.delete_session(session, permanent=permanent)
         else:
             manager.delete_step(session, step, permanent=permanent)
-        back = "" if permanent else f"; `checkpoint restore {what.replace('/', ' ')}` undoes it"
-        say(f"{what} is deleted{back}")
+        tell_catalogue(manager, rows=[session])
+    back = "" if permanent else f"; `checkpoint restore {what.replace('/', ' ')}` undoes it"
+    answer(f"{what} is deleted{back}", as_json, deleted=what, restorable=not permanent)
 
 
 @click.command()
 @click.argument("session")
 @click.argument("step", required=False)
 @store_option
-def restore(session: str, step: str | None, store: str | None) -> None:
+@json_option
+def restore(session: str, step: str | None, store: str | None, as_json: bool) -> None:
     """Bring back SESSION, or its STEP, that was deleted and not yet swept."""
     with opened(store) as manager:
         if step is None:
             manager.restore_session(session)
         else:
             manager.restore_step(session, step)
-        say(f"{_named(session, step)} is back")
+        tell_catalogue(manager, rows=[session])
+    answer(f"{_named(session, step)} is back", as_json, restored=_named(session, step))
 
 
 @click.command()
@@ -130,6 +154,8 @@ def sweep(dry_run: bool, store: str | None, as_json: bool) -> None:
     with opened(store) as manager:
         report = manager.sweep(dry_run=dry_run)
         failed = {name: str(error) for name, error in report.failed.items()}
+        if not dry_run:
+            tell_catalogue(manager, marks=[name.partition("/")[0] for name in report.swept])
         lists = {"swept": report.swept, "waiting": report.waiting, "pinned": report.pinned}
         _print_report(lists, failed, dry_run, as_json)
 
@@ -144,6 +170,7 @@ def retain(dry_run: bool, insist: bool, store: str | None, as_json: bool) -> Non
     # Frames and all: not needed by the other commands.
     from checkpoint_assets.catalogue.blocking import SyncCatalogue
     from checkpoint_assets.retention.blocking import SyncRetention
+    from checkpoint_assets.retention.execute import RetentionReport
     from checkpoint_assets.retention.policy import configured_policies
 
     with opened(store) as manager:
@@ -152,7 +179,8 @@ def retain(dry_run: bool, insist: bool, store: str | None, as_json: bool) -> Non
             settings.retention, load_scenarios(settings.scenarios).scenarios
         )
         catalogue = SyncCatalogue(manager)
-        catalogue.refresh()
+        with progress("reading the catalogue", as_json=as_json):
+            catalogue.refresh()
         retention = SyncRetention(manager, catalogue=catalogue)
         dry = retention.make_plan(rules)
         if dry_run:
@@ -166,7 +194,14 @@ def retain(dry_run: bool, insist: bool, store: str | None, as_json: bool) -> Non
             if dry.plan.refused:
                 say(f"it would be refused: {dry.plan.refused} (--insist executes it)")
             return
-        report = retention.execute(dry.plan.plan_id, insist=insist)
+        retention.check_plan(dry.plan, insist=insist)
+        report = RetentionReport(dry.plan.plan_id)
+        doomed = len(dry.plan.doomed)
+        with progress("deleting", "sessions", doomed, as_json=as_json) as told:
+            for number, batch in enumerate(dry.plan.batches(_BATCH), 1):
+                report.add(retention.execute_batch(dry.plan, batch))
+                told(min(number * _BATCH, doomed))
+        retention.keep_report(report)
         failed = {name: str(error) for name, error in report.failed.items()}
         _print_report(
             {"deleted": report.deleted, "kept": list(report.kept)}, failed, False, as_json

@@ -7,9 +7,11 @@ setting is wrong; 130 interrupted.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
@@ -23,6 +25,7 @@ from checkpoint_assets.model.errors import (
     S3ConfigError,
 )
 from checkpoint_assets.storage.blocking import SyncStorageManager
+from checkpoint_assets.storage.spool_events import SpoolListener
 
 store_option = click.option(
     "--store", metavar="URL", help="Where the sessions are; otherwise the settings decide."
@@ -43,13 +46,45 @@ def refusal(error: CheckpointError) -> click.ClickException:
 
 
 @contextmanager
-def opened(store: str | None) -> Generator[SyncStorageManager, None, None]:
+def opened(
+    store: str | None, *, spool_listener: SpoolListener | None = None
+) -> Generator[SyncStorageManager, None, None]:
     """The store that is named or configured; errors end the command in one sentence."""
     try:
-        with SyncStorageManager(store or Settings().storage_url) as manager:
+        with SyncStorageManager(
+            store or Settings().storage_url,
+            # Without a bucket it is the folder, and not worth a word at every command.
+            prefer_s3=bool(os.environ.get("SM_S3_BUCKET_NAME")),
+            spool_listener=spool_listener,
+        ) as manager:
             yield manager
     except CheckpointError as err:
         raise refusal(err) from err
+
+
+def tell_catalogue(
+    manager: SyncStorageManager, *, rows: Iterable[str] = (), marks: Iterable[str] = ()
+) -> None:
+    """The catalogue has what was done to the sessions: to their steps, or to expiry and pin."""
+    # Frames and all: not needed by the commands that change nothing.
+    from checkpoint_assets.catalogue.blocking import SyncCatalogue
+
+    catalogue = SyncCatalogue(manager)
+    catalogue.append_sessions(rows)
+    catalogue.append_events(marks)
+
+
+@contextmanager
+def writing(output: Path | None) -> Generator[None, None, None]:
+    """What the system says against the place that was named ends the command in one sentence."""
+    try:
+        yield
+    except CheckpointError:
+        raise  # some are OSErrors, too
+    except OSError as err:
+        raise Mendable(
+            f"{output} cannot be written: {err.strerror or err}; name another place"
+        ) from err
 
 
 def plain(text: object) -> str:
@@ -70,6 +105,14 @@ def count(number: int, noun: str) -> str:
 def print_json(value: Any) -> None:
     """Print a value as JSON, indented for people."""
     click.echo(json.dumps(value, indent=2, sort_keys=True, default=_plain_value))
+
+
+def answer(sentence: str, as_json: bool, **values: Any) -> None:
+    """Say what was done: in a sentence, or with ``--json`` the values."""
+    if as_json:
+        print_json(values)
+    else:
+        say(sentence)
 
 
 def print_lines(rows: Iterable[Mapping[str, Any]]) -> None:

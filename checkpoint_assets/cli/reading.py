@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from checkpoint_assets.cli.output import (
+    answer,
     count,
     json_option,
     opened,
@@ -21,14 +22,17 @@ from checkpoint_assets.cli.output import (
     say,
     shortened,
     store_option,
+    writing,
 )
+from checkpoint_assets.cli.progress import progress
 from checkpoint_assets.model.clock import to_utc
 from checkpoint_assets.model.enums import Artifact, SessionState
 from checkpoint_assets.model.errors import NotFound
 from checkpoint_assets.storage.blocking import SyncStorageManager
 from checkpoint_assets.storage.session_filter import SessionFilter
 
-Table = Literal["steps", "sessions"]
+if TYPE_CHECKING:
+    from checkpoint_assets.cli.exporting import Form, Table
 
 
 @click.command("ls")
@@ -128,6 +132,7 @@ def _cells(row: dict[str, Any], head: tuple[str, ...]) -> Iterator[object]:
 @click.argument("session")
 @click.argument("step", required=False)
 @store_option
+@click.option("--json", is_flag=True, expose_value=False, help="As it does without.")
 def show(session: str, step: str | None, store: str | None) -> None:
     """Print the manifest of SESSION, or the commit record of its STEP, as JSON."""
     with opened(store) as manager:
@@ -161,8 +166,12 @@ def show(session: str, step: str | None, store: str | None) -> None:
 @click.argument("artifact", type=click.Choice([artifact.value for artifact in Artifact]))
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File.")
 @store_option
-def get(session: str, step: str, artifact: str, output: Path | None, store: str | None) -> None:
+@json_option
+def get(
+    session: str, step: str, artifact: str, output: Path | None, store: str | None, as_json: bool
+) -> None:
     """Write one artifact of a step, verified, to a file or to the standard output."""
+    _refuse_json_without_file(output, as_json)
     if output is None and sys.stdout.isatty() and artifact == Artifact.SCREENSHOT:
         raise click.UsageError("a picture is no text for a terminal; give a file with -o")
     with opened(store) as manager:
@@ -176,8 +185,15 @@ def get(session: str, step: str, artifact: str, output: Path | None, store: str 
     if output is None:
         sys.stdout.buffer.write(content)
     else:
-        output.write_bytes(content)
-        say(f"{output}: {count(len(content), 'byte')}")
+        with writing(output):
+            output.write_bytes(content)
+        size = len(content)
+        answer(f"{output}: {count(size, 'byte')}", as_json, file=str(output), bytes=size)
+
+
+def _refuse_json_without_file(output: Path | None, as_json: bool) -> None:
+    if as_json and output is None:
+        raise click.UsageError("the content itself goes to the standard output; with -o, --json")
 
 
 @click.command()
@@ -185,24 +201,24 @@ def get(session: str, step: str, artifact: str, output: Path | None, store: str 
 @click.option("--table", type=click.Choice(["steps", "sessions"]), default="steps")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File.")
 @store_option
-def export(form: str, table: Table, output: Path | None, store: str | None) -> None:
+@json_option
+def export(form: Form, table: Table, output: Path | None, store: str | None, as_json: bool) -> None:
     """Write the catalogue's rows, a row for each step or session, to a file or standard output."""
     # Frames and all: not needed by the other commands.
     from checkpoint_assets.catalogue.blocking import SyncCatalogue
+    from checkpoint_assets.cli.exporting import exporting
 
     if form == "parquet" and output is None:
         raise click.UsageError("Parquet needs a file: -o steps.parquet")
-    with opened(store) as manager:
+    _refuse_json_without_file(output, as_json)
+    rows = 0
+    with opened(store) as manager, progress("exporting", "rows", as_json=as_json) as told:
         catalogue = SyncCatalogue(manager)
         catalogue.refresh()
-        frame = catalogue.steps() if table == "steps" else catalogue.sessions()
-        if form == "parquet" and output is not None:
-            frame.to_parquet(output, index=False)
-        else:
-            lines = frame.to_json(orient="records", lines=True, date_format="iso") or ""
-            if output is None:
-                click.echo(lines, nl=False)
-            else:
-                output.write_text(lines)
+        with writing(output), exporting(form, table, output) as write:
+            for batch in catalogue.iter(table):
+                write(batch)
+                rows += batch.num_rows
+                told(rows)
     if output is not None:
-        say(f"{output}: {count(len(frame), 'row')}")
+        answer(f"{output}: {count(rows, 'row')}", as_json, file=str(output), rows=rows)

@@ -78,10 +78,25 @@ class AdoptedSession:
         self._seen: dict[str, bytes] = {}
         self._attaching: set[asyncio.Task[None]] = set()
         self._recording: asyncio.Task[None] | None = None
-        browser.on("disconnected", lambda _: self.ended.set())
 
     async def start(self) -> None:
         """Attach to the pages there are, and to those that come."""
+        await self._attach_all()
+        self._recording = asyncio.ensure_future(self._record())
+
+    async def go_on(self, browser: Browser) -> None:
+        """Record on over a new connection. What happened without one is not recorded."""
+        async with self._turn:
+            self._browser = browser
+            self._pages.clear()
+            self._pending.clear()
+            self.ended.clear()
+            self.problems.append("the connection was lost for a while")
+            self.remote["reconnected"] = self.remote.get("reconnected", 0) + 1
+            await self._attach_all()
+
+    async def _attach_all(self) -> None:
+        self._browser.on("disconnected", self._disconnected)
         for context in self._browser.contexts:
             context.on("page", self._came)
             for page in context.pages:
@@ -90,7 +105,10 @@ class AdoptedSession:
         if "navigate" in self._on:
             for page in [each for each in self._pages if each.url != "about:blank"]:
                 await self._by_itself(page, "navigate")
-        self._recording = asyncio.ensure_future(self._record())
+
+    def _disconnected(self, browser: Browser) -> None:
+        if browser is self._browser:
+            self.ended.set()
 
     def _came(self, page: Page) -> None:
         task = asyncio.ensure_future(self._attach(page, came=True))

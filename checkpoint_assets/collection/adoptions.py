@@ -9,24 +9,28 @@ from browserbase import BrowserbaseError
 
 from checkpoint_assets.collection.adopted_session import AdoptedSession
 from checkpoint_assets.collection.agent_actions import read_action
+from checkpoint_assets.collection.browser.browserbase_browser import MOST_RECONNECTIONS
 from checkpoint_assets.collection.browser.browserbase_client import translated
-from checkpoint_assets.collection.browser.browserbase_links import described
+from checkpoint_assets.collection.browser.browserbase_links import described, links_afterwards
 from checkpoint_assets.collection.browser.browserbase_sessions import LIVE
 from checkpoint_assets.collection.browser.step_runner import CapturedStep
 from checkpoint_assets.collection.browser.watched_page import Change
 from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.remote_browsers import RemoteBrowsers
+from checkpoint_assets.collection.step_copies import copy_step
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter, IStorageManager
 from checkpoint_assets.model.clock import Clock, isoformat
+from checkpoint_assets.model.contract_records import CollectedData, SystemEvent
 from checkpoint_assets.model.enums import Artifact, EventType, SessionState
 from checkpoint_assets.model.errors import (
     BrowserUnavailable,
+    DataCollectionError,
     InvalidInput,
     NotRegistered,
 )
 from checkpoint_assets.model.ids import SessionIds
-from checkpoint_assets.model.records import SessionManifest, StepData, SystemEvent
+from checkpoint_assets.model.records import SessionManifest, StepData
 
 ON: tuple[Change, ...] = ("navigate", "change")
 
@@ -79,7 +83,7 @@ class Adoptions:
             self._settings,
             store=self._store,
             redactor=redactor,
-            remote={**described(found), "adopted": True},
+            remote={**described(found), "adopted": True, "not_filtered": ["everything"]},
             on=on,
             clock=self._clock,
         )
@@ -143,13 +147,17 @@ class Adoptions:
             action_data=step.action,
             metadata=step.page,
         )
+        if problem := await copy_step(self._storage, _collected(session, step)):
+            session.problems.append(problem)
         if problem := step.page.get("incomplete"):
             session.problems.append(f"{step.step_id}: {problem}")
         await self._tell(
             EventType.STEP_STORED,
             session,
             step_id=step.step_id,
+            selector=None,
             outcome=step.action["outcome"],
+            milliseconds=round(sum(step.action["milliseconds"].values())),
             bytes=sum(len(content) for content in step.artifacts.values()),
             paths=paths,
         )
@@ -198,30 +206,85 @@ class Adoptions:
         return manifest
 
     async def record(self, session: Any, tags: Mapping[str, str] | None = None) -> SessionManifest:
-        """Record the session until it ends. A connection that is lost before leaves it incomplete.
+        """Record the session until it ends.
 
-        Raises what ``configure`` raises. A cancellation closes ours as aborted.
+        A connection that is lost before is made anew; ours is incomplete then.
+        Of one that has ended already there are no steps to be had: its manifest is incomplete,
+        and says where Browserbase keeps what it has. Raises what ``configure`` raises. A
+        cancellation closes ours as aborted.
         """
+        remote_id = session if isinstance(session, str) else getattr(session, "id", None)
+        known = remote_id in self._sessions or self._remote.api_key is None
+        if isinstance(remote_id, str) and not known:
+            # What was given may be old: asked is what it is now.
+            session = await self._found(remote_id)
+            if session.status not in LIVE:
+                return await self._note(session, tags)
         session_id = await self.configure(session, tags=tags)
         adopted = self._sessions[session_id]
         try:
-            await adopted.ended.wait()
+            reason = await self._until_it_ends(adopted)
         except BaseException:
             await self.close_session(session_id, SessionState.ABORTED, "stopped before its end")
             raise
-        if await self._still_runs(adopted.remote["session_id"]):
-            reason = "the connection was lost before the session ended"
-            return await self.close_session(session_id, SessionState.INCOMPLETE, reason)
-        return await self.close_session(session_id, SessionState.COMPLETE)
+        state = SessionState.COMPLETE if reason is None else SessionState.INCOMPLETE
+        return await self.close_session(session_id, state, reason)
 
-    async def _still_runs(self, remote_id: str) -> bool:
+    async def _note(self, found: Any, tags: Mapping[str, str] | None) -> SessionManifest:
+        """The manifest of a session that had ended before anybody recorded it."""
+        await self._storage.connect()
+        remote = {**described(found), "adopted": False, **await self._links(found.id)}
+        redactor = Redactor([key for key in (self._remote.api_key,) if key])
+        return await self._storage.close_session(
+            self._ids.new(),
+            SessionState.INCOMPLETE,
+            manifest={
+                "source": "browserbase",
+                "started_at": isoformat(self._clock.now()),
+                "reason": "the session had ended before it was recorded: it has no steps",
+                "tags": dict(tags or {}),
+                "remote": redactor.json(remote),
+            },
+        )
+
+    async def _links(self, remote_id: str) -> dict[str, Any]:
+        """What Browserbase keeps of a session that has ended; nothing is asked to be made."""
         if self._remote.api_key is None:
+            return {}
+        seconds = self._settings.timeouts.close
+        client = self._remote.sessions.client
+        return await links_afterwards(
+            client, remote_id, seconds, log=True, record=True, make_videos=False
+        )
+
+    async def _until_it_ends(self, adopted: AdoptedSession) -> str | None:
+        """Why the recording ended before the session, if it did."""
+        unknown = "the connection ended, and whether the session had is not known"
+        remote_id = adopted.remote["session_id"]
+        while True:
+            await adopted.ended.wait()
+            if self._remote.api_key is None:
+                return unknown
+            try:
+                found = await self._remote.sessions.client.sessions.retrieve(remote_id)
+            except BrowserbaseError:
+                return unknown
+            if found.status not in LIVE:
+                adopted.remote |= await self._links(remote_id)
+                return None
+            again = adopted.remote.get("reconnected", 0) < MOST_RECONNECTIONS
+            if not (again and await self._reconnect(adopted, found.connect_url)):
+                return "the connection was lost before the session ended"
+
+    async def _reconnect(self, adopted: AdoptedSession, url: str | None) -> bool:
+        if not url:
             return False
+        adopted.redactor.add([url])
         try:
-            found = await self._remote.sessions.client.sessions.retrieve(remote_id)
-        except BrowserbaseError:
-            return False  # nobody knows; what was recorded is there
-        return found.status in LIVE
+            await adopted.go_on(await self._remote.driver.connect(url, watch_only=True))
+        except DataCollectionError:
+            return False
+        return True
 
     async def _tell(self, kind: EventType, session: AdoptedSession, **data: Any) -> None:
         words = {"session_id": session.id, "scenario": None, **data}
@@ -233,3 +296,21 @@ class Adoptions:
             session_id = next(iter(self._sessions))
             reason = "the collector was closed before the session was"
             await self.close_session(session_id, SessionState.INCOMPLETE, reason)
+
+
+def _collected(session: AdoptedSession, step: CapturedStep) -> CollectedData:
+    """The step as other backends take it."""
+    return CollectedData(
+        source_id=f"adopted:{session.id}",
+        timestamp=step.timestamp,
+        data_format="checkpoint/step",
+        collection_method=step.page.get("capture", "cdp"),
+        raw_data=step.artifacts.get(Artifact.HTML, b""),
+        metadata={
+            "session_id": session.id,
+            "step_id": step.step_id,
+            "action": step.action,
+            "page": step.page,
+        },
+        artifacts=step.artifacts,
+    )

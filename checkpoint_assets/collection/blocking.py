@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ParamSpec, Self, TypeVar
 
 from checkpoint_assets.collection.adoptions import ON
+from checkpoint_assets.collection.batch import Captured, capture_each
 from checkpoint_assets.collection.browser.browser_pool import BrowserPool
+from checkpoint_assets.collection.browser.browserbase_sessions import IsClosed
 from checkpoint_assets.collection.browser.watched_page import Change
-from checkpoint_assets.collection.data_collector import DataCollector, open_storage
+from checkpoint_assets.collection.data_collector import DataCollector
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.sites import OpenSite
+from checkpoint_assets.collection.storage_config import open_storage
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter, IStorageManager
 from checkpoint_assets.model.enums import Artifact, SessionState
@@ -99,6 +102,32 @@ class SyncDataCollector:
             self._collector.capture_scenario, scenario, artifacts=artifacts, tags=tags
         )
 
+    def capture_each(
+        self,
+        scenarios: Iterable[Scenario],
+        *,
+        at_once: int,
+        artifacts: Collection[Artifact] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Iterator[Captured]:
+        """See ``capture_each`` in ``batch.py``. The others go on while the caller is at work."""
+        each = capture_each(
+            self._collector, scenarios, at_once=at_once, artifacts=artifacts, tags=tags
+        )
+
+        async def following() -> Captured | None:
+            return await anext(each, None)
+
+        async def end() -> None:
+            await each.aclose()
+
+        try:
+            while (captured := self._call(following)) is not None:
+                yield captured
+        finally:
+            if not self._portal.closed:
+                self._portal.call(end)
+
     def configure_session(
         self,
         browserbase_session: Any,
@@ -142,9 +171,11 @@ class SyncDataCollector:
         """See ``DataCollector.record_session``. An interrupt closes the session as aborted."""
         return self._call(self._collector.record_session, browserbase_session, tags=tags)
 
-    def release_orphans(self, older_than: timedelta | None = None) -> list[str]:
+    def release_orphans(
+        self, older_than: timedelta | None = None, *, is_closed: IsClosed | None = None
+    ) -> list[str]:
         """See ``DataCollector.release_orphans``."""
-        return self._call(self._collector.release_orphans, older_than)
+        return self._call(self._collector.release_orphans, older_than, is_closed=is_closed)
 
     def _call(
         self, method: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs

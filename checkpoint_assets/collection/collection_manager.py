@@ -9,9 +9,9 @@ from typing import Any
 
 from checkpoint_assets.interfaces import IDataSource, IEventEmitter, ITaskTracker
 from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.model.contract_records import CollectedData, SystemEvent
 from checkpoint_assets.model.enums import CollectionStatus, EventType, TaskStatus
 from checkpoint_assets.model.errors import InvalidInput, NotRegistered
-from checkpoint_assets.model.records import CollectedData, SystemEvent
 from checkpoint_assets.runtime.cleanup import to_the_end
 from checkpoint_assets.runtime.plugins import keeping
 from checkpoint_assets.runtime.tasks import TaskTracker
@@ -47,9 +47,19 @@ class CollectionManager:
         self._sources: dict[str, _Registered] = {}
 
     async def register_source(
-        self, source: IDataSource, sink: Sink | None = None, *, source_id: str | None = None
+        self,
+        source: IDataSource,
+        sink: Sink | None = None,
+        *,
+        source_id: str | None = None,
+        parent_id: str | None = None,
+        expected: int | None = None,
     ) -> str:
-        """Take the source in, with a sink and an id of its own if they are given."""
+        """Take the source in, with a sink and an id of its own if they are given.
+
+        Its task is below that of ``parent_id``, and says how far it is if ``expected`` says how
+        many things there will be.
+        """
         keeping(IDataSource, source, "data source")
         source_id = source_id or source.get_source_id()
         if not isinstance(source_id, str) or not source_id:  # pyright: ignore[reportUnnecessaryIsInstance] (somebody else's)
@@ -58,7 +68,7 @@ class CollectionManager:
             raise InvalidInput(
                 f"a source {source_id!r} is registered already", hint="unregister it first"
             )
-        self._sources[source_id] = _Registered(source, sink or self._sink)
+        self._sources[source_id] = _Registered(source, sink or self._sink, parent_id, expected)
         return source_id
 
     async def unregister_source(self, source_id: str) -> None:
@@ -72,7 +82,7 @@ class CollectionManager:
         if entry.status in _UNDER_WAY:
             raise InvalidInput(f"source {source_id!r} runs already", hint="stop it first")
         entry.begin()
-        task_id = await self._tasks.create_task(f"collect {source_id}")
+        task_id = await self._tasks.create_task(f"collect {source_id}", parent_id=entry.parent_id)
         await self._tasks.update_task(task_id, status=TaskStatus.RUNNING)
         await self._tell(EventType.COLLECTION_START, source_id)
         entry.work = asyncio.create_task(self._run(source_id, entry, task_id))
@@ -141,7 +151,7 @@ class CollectionManager:
     async def _run(self, source_id: str, entry: _Registered, task_id: str) -> None:
         try:
             try:
-                await self._collect(source_id, entry)
+                await self._collect(source_id, entry, task_id)
             finally:
                 await to_the_end(asyncio.ensure_future(entry.source.disconnect()))
         except asyncio.CancelledError:
@@ -169,7 +179,7 @@ class CollectionManager:
             EventType.COLLECTION_COMPLETE, source_id, items=entry.items, stopped=stopped
         )
 
-    async def _collect(self, source_id: str, entry: _Registered) -> None:
+    async def _collect(self, source_id: str, entry: _Registered, task_id: str) -> None:
         if not await entry.unless_ended(entry.source.connect()):
             return
         async with contextlib.aclosing(entry.source.collect_stream()) as stream:
@@ -182,6 +192,9 @@ class CollectionManager:
                     return
                 await entry.sink(source_id, found[0])
                 entry.items += 1
+                if entry.expected:
+                    progress = min(1.0, entry.items / entry.expected)
+                    await self._tasks.update_task(task_id, progress=progress)
                 await self._tell(EventType.COLLECTION_PROGRESS, source_id, items=entry.items)
                 await entry.may_go_on.wait()
 
@@ -194,9 +207,13 @@ class CollectionManager:
 class _Registered:
     """A source and what it is doing."""
 
-    def __init__(self, source: IDataSource, sink: Sink) -> None:
+    def __init__(
+        self, source: IDataSource, sink: Sink, parent_id: str | None, expected: int | None
+    ) -> None:
         self.source = source
         self.sink = sink
+        self.parent_id = parent_id
+        self.expected = expected
         self.status = CollectionStatus.IDLE
         self.work: asyncio.Task[None] | None = None
         self.begin()

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from checkpoint_assets.collection.browser.browserbase_browser import BrowserbaseBrowser
-from checkpoint_assets.collection.browser.browserbase_sessions import BrowserbaseSessions
+from checkpoint_assets.collection.browser.browserbase_sessions import BrowserbaseSessions, IsClosed
 from checkpoint_assets.collection.browser.cdp_browser import CdpBrowser
 from checkpoint_assets.collection.browser.cdp_driver import CdpDriver
 from checkpoint_assets.collection.browser.remote_source import RemoteBrowser
-from checkpoint_assets.collection.browser.stagehand_browser import StagehandBrowser
+from checkpoint_assets.collection.browser.stagehand_browser import StagehandBrowser, StagehandModel
 from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.scenario import Scenario, SecretRef
 from checkpoint_assets.config import Settings
@@ -26,7 +26,10 @@ class RemoteBrowsers:
     def __init__(
         self, settings: Settings, browserbase: Any, clock: Clock, stagehand: Any = None
     ) -> None:
-        self._stagehand = stagehand or settings.stagehand_model
+        model = stagehand or settings.stagehand_model
+        if model is not None and not isinstance(model, StagehandModel):
+            model = StagehandModel(model)
+        self._stagehand: StagehandModel | None = model
         self._settings = settings
         self._browserbase = browserbase
         self._clock = clock
@@ -68,7 +71,7 @@ class RemoteBrowsers:
         async with sessions.place():
             await self.driver.start()
             common = (session_id, sessions, self.driver, self._settings, redactor)
-            if scenario.source == "stagehand":
+            if scenario.source == "stagehand" and self._stagehand is not None:
                 browser = StagehandBrowser(*common, self._stagehand)
             else:
                 browser = BrowserbaseBrowser(*common)
@@ -78,9 +81,11 @@ class RemoteBrowsers:
             finally:
                 await browser.close()
 
-    async def release_orphans(self, older_than: timedelta | None = None) -> list[str]:
+    async def release_orphans(
+        self, older_than: timedelta | None = None, is_closed: IsClosed | None = None
+    ) -> list[str]:
         """See ``BrowserbaseSessions.release_orphans``."""
-        return await self.sessions.release_orphans(older_than=older_than)
+        return await self.sessions.release_orphans(older_than=older_than, is_closed=is_closed)
 
     async def close(self) -> None:
         """End connections. Safe to call twice."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from checkpoint_assets.model.clock import parse_isoformat
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import DataCollectionError, NotFound
 from checkpoint_assets.model.ids import parse_session_id
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.storage.storage_manager import StorageManager
 
 

@@ -17,6 +17,8 @@ from checkpoint_assets.model.ids import ScenarioName
 Source = Literal["local", "cdp", "browserbase", "stagehand"]
 Engine = Literal["chromium", "firefox", "webkit"]
 SOURCES: tuple[Source, ...] = get_args(Source)
+# Before the name of a source that the settings list.
+PLUGIN = "plugin:"
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 BUILT_IN_SITES = ("demo", "miniwob")
 
@@ -95,7 +97,8 @@ class Scenario:
     """A scenario file, checked: every field is good to use, variables are filled in.
 
     ``digest`` is the sha256 of the file's content, whatever its comments and layout. Exactly one
-    of ``site`` and ``start_url`` is given; a site that is a folder is relative to the file.
+    of ``site`` and ``start_url`` is given; a site that is a folder is relative to the file. With a
+    source of another package (``plugin:NAME``) neither has to be, and there may be no ``steps``.
     ``viewport`` stands over that of ``device`` only if the file has one (``own_viewport``).
     ``timeout`` is what a step without its own has, in seconds. ``allow_private`` is a wish:
     Settings must allow it, too.
@@ -108,7 +111,7 @@ class Scenario:
     description: str | None = None
     site: str | None = None
     start_url: str | None = None
-    source: Source = "local"
+    source: Source | str = "local"
     cdp_url: str | SecretRef | None = None
     engine: Engine = "chromium"
     viewport: Viewport = field(default_factory=Viewport)
@@ -125,6 +128,11 @@ class Scenario:
     allow_private: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     timeout: float | None = None
+
+    @property
+    def plugin(self) -> str | None:
+        """The name of the source of another package that it wants, as the settings list it."""
+        return self.source.removeprefix(PLUGIN) if self.source.startswith(PLUGIN) else None
 
     def secret_names(self) -> set[str]:
         """The names of all secrets that a capture needs."""

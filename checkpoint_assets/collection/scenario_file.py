@@ -89,7 +89,8 @@ def load_scenarios(
         )
     except OSError as err:
         message = f"the scenarios folder cannot be read: {err.strerror}"
-        raise InvalidScenario(message, path=str(folder)) from err
+        hint = "name another with --scenarios or CHECKPOINT_SCENARIOS"
+        raise InvalidScenario(message, path=str(folder), hint=hint) from err
     by_name: dict[str, list[Scenario]] = {}
     problems: list[InvalidScenario] = []
     for path in files:

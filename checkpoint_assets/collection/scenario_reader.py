@@ -16,6 +16,7 @@ from checkpoint_assets.collection.fields import Fields
 from checkpoint_assets.collection.scenario import (
     BUILT_IN_SITES,
     ENGINES,
+    PLUGIN,
     SOURCES,
     Collect,
     Engine,
@@ -26,9 +27,9 @@ from checkpoint_assets.collection.scenario import (
     Viewport,
 )
 from checkpoint_assets.collection.step_reader import read_steps, seconds
-from checkpoint_assets.collection.steps import STEP_KINDS
+from checkpoint_assets.collection.steps import STEP_KINDS, Step
 from checkpoint_assets.collection.strict_yaml import Mapping as MappingNode
-from checkpoint_assets.collection.strict_yaml import Node, plain
+from checkpoint_assets.collection.strict_yaml import Node, Scalar, plain
 from checkpoint_assets.collection.url_gate import check_host_port, check_url_syntax
 from checkpoint_assets.collection.variables import NAME, Variables
 from checkpoint_assets.model.enums import Artifact
@@ -56,7 +57,8 @@ _ELSEWHERE = {
 }
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,4}", re.ASCII)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
-_source: read.Reader[Source] = read.choice(SOURCES)
+_PLUGIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
+_own_source: read.Reader[Source] = read.choice(SOURCES)
 _engine: read.Reader[Engine] = read.choice(ENGINES)
 _host_ports = read.list_of(read.checked(check_host_port), most=100)
 
@@ -71,15 +73,21 @@ def read_scenario(document: Node, path: Path | None) -> Scenario:
             found.replace(key, filling.fill_in(entry.value))
     folder = None if path is None else path.parent
     viewport = found.read("viewport", _viewport)
+    source = found.get("source", _source, "local")
+    plugged = source.startswith(PLUGIN)
+
+    def read_them(node: Node, what: str) -> tuple[Step, ...]:
+        return read_steps(node, folder)
+
     scenario = Scenario(
         name=found.need("name", read.checked(parse_scenario_name)),
-        steps=found.need("steps", lambda node, _: read_steps(node, folder)),
+        steps=found.get("steps", read_them, ()) if plugged else found.need("steps", read_them),
         digest=hashlib.sha256(encode_json(plain(document))).hexdigest(),
         path=path,
         description=found.read("description", read.text),
         site=found.read("site", _site(folder)),
         start_url=found.read("start_url", read.checked(check_url_syntax)),
-        source=found.get("source", _source, "local"),
+        source=source,
         cdp_url=found.read("cdp_url", _cdp_url),
         engine=found.get("engine", _engine, "chromium"),
         viewport=viewport or Viewport(),
@@ -97,9 +105,21 @@ def read_scenario(document: Node, path: Path | None) -> Scenario:
         variables=variables,
         timeout=found.read("timeout", seconds),
     )
-    found.one_of("site", "start_url")
+    if plugged:
+        found.at_most_one_of("site", "start_url")
+    else:
+        found.one_of("site", "start_url")
     _check_source(found, scenario)
     return scenario
+
+
+def _source(node: Node, what: str) -> str:
+    if not (isinstance(node, Scalar) and node.text.startswith(PLUGIN)):
+        return _own_source(node, what)
+    if not _PLUGIN_NAME.fullmatch(node.text.removeprefix(PLUGIN)):
+        message = f"{what} {node.text[:100]!r} names no source"
+        raise InvalidScenario(message, line=node.line, hint="plugin:NAME, as the settings list it")
+    return node.text
 
 
 def _check_source(found: Fields, scenario: Scenario) -> None:

@@ -69,14 +69,14 @@ class Seen:
         return base64.b64encode(zlib.compress(state.encode())).decode()
 
     @classmethod
-    def from_cursor(cls, cursor: str | None) -> Seen:
-        """The inverse; nothing was seen by no cursor, or by one that cannot be read."""
+    def from_cursor(cls, cursor: str | None) -> Seen | None:
+        """The inverse; nobody looked before if there is no cursor, or none that can be read."""
         if not cursor:
-            return cls()
+            return None
         try:
             scenarios, told = json.loads(zlib.decompress(base64.b64decode(cursor)))
         except (ValueError, zlib.error):
-            return cls()
+            return None
         return cls({name: (each[0], each[1]) for name, each in scenarios.items()}, dict(told))
 
 
@@ -88,7 +88,6 @@ class FolderChange:
     """
 
     captures: dict[str, str]
-    added: list[str]
     removed: list[str]
     problems: list[InvalidScenario]
     seen: Seen
@@ -96,28 +95,29 @@ class FolderChange:
     @property
     def is_nothing(self) -> bool:
         """Whether all is as it was."""
-        return not (self.captures or self.added or self.removed or self.problems)
+        return not (self.captures or self.removed or self.problems)
 
 
 def find_changes(
-    folder: ScenarioFolder, seen: Seen, partitions: Collection[str], *, limit: int
+    folder: ScenarioFolder, seen: Seen | None, partitions: Collection[str], *, limit: int
 ) -> FolderChange:
     """What has changed since, up to ``limit`` scenarios; the others are left to the next look.
 
-    A scenario that is a partition already, and was never seen, is only noted: it was there before
-    anybody watched. One whose file is broken now is not removed.
+    The first look of all captures nothing: it notes the scenarios that are partitions, which were
+    there before anybody watched. Later a partition says nothing: a watcher that died may have made
+    it and not come to the capture. One whose file is broken now is not removed.
     """
+    first, seen = seen is None, seen or Seen()
     scenarios = dict(seen.scenarios)
     captures: dict[str, str] = {}
-    added: list[str] = []
     for scenario in folder.scenarios:
         if len(captures) == limit:
             break
         content = scenario.digest[:_DIGITS]
         known = scenarios.get(scenario.name)
-        if known is None and scenario.name not in partitions:
-            added.append(scenario.name)
-        if (known is None and scenario.name in added) or (known and known[0] != content):
+        if first and scenario.name not in partitions:
+            continue
+        if not first and (known is None or known[0] != content):
             captures[scenario.name] = f"inbox:{scenario.name}:{content}"
         scenarios[scenario.name] = (content, str(scenario.path))
     removed: list[str] = []
@@ -133,7 +133,7 @@ def find_changes(
             del scenarios[name]
     told = {str(problem.path): str(problem) for problem in folder.problems}
     problems = [each for each in folder.problems if seen.told.get(str(each.path)) != str(each)]
-    return FolderChange(captures, added, removed, problems, Seen(scenarios, told))
+    return FolderChange(captures, removed, problems, Seen(scenarios, told))
 
 
 def _stamp(path: Path) -> tuple[int, ...]:

@@ -1,20 +1,22 @@
 """Capture: one subsettable multi-asset over scenarios. One materialization is one session."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
-from pydantic import Field
 
-from checkpoint_assets.defs.catalogue import append_to_catalogue
+from checkpoint_assets.defs.capture_config import CaptureConfig
+from checkpoint_assets.defs.checks import tell_checks
+from checkpoint_assets.defs.earlier_attempts import EarlierAttempts, earlier_attempts
 from checkpoint_assets.defs.failures import failures_by_kind
+from checkpoint_assets.defs.outcomes import CaptureRun, Outcome, failure
 from checkpoint_assets.defs.partitions import scenario_partitions
-from checkpoint_assets.defs.progress import log_steps
+from checkpoint_assets.defs.pointers import point_at, view_key
 from checkpoint_assets.defs.resources import BrowserResource, CaptureSetup, StorageResource
 from checkpoint_assets.defs.session_metadata import session_metadata
-from checkpoint_assets.model.enums import Artifact, SessionState
+from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.records import SessionManifest
-from checkpoint_assets.storage.completeness import incomplete_steps
+from checkpoint_assets.storage.blocking import SyncStorageManager
 from checkpoint_assets.storage.step_artifacts import StepArtifacts
 
 GROUP = "capture"
@@ -25,6 +27,12 @@ ARTIFACTS = {
     "screenshots": Artifact.SCREENSHOT,
     "actions": Artifact.ACTION,
 }
+# What each is for an asset downstream that gets it as it is, from memory.
+_READ_AS: dict[Artifact, type[StepArtifacts[Any]]] = {
+    Artifact.HTML: StepArtifacts[str],
+    Artifact.SCREENSHOT: StepArtifacts[bytes],
+    Artifact.ACTION: StepArtifacts[dict[str, Any]],
+}
 COMPLETE_STEPS = "complete_steps"
 
 _DESCRIPTIONS = {
@@ -33,14 +41,6 @@ _DESCRIPTIONS = {
     "screenshots": "The pixels of each step, lossless WebP, taken at the same instant as the page.",
     "actions": "What each step did: target, selector, value, times, outcome.",
 }
-
-
-class CaptureConfig(dg.Config):
-    """Set in the launchpad for one run."""
-
-    tags: dict[str, str] = Field(
-        default={}, description="Put into the session's manifest, beside the scenario's own tags."
-    )
 
 
 def _out(name: str) -> dg.AssetOut:
@@ -58,6 +58,8 @@ def _out(name: str) -> dg.AssetOut:
     outs={name: _out(name) for name in _DESCRIPTIONS},
     partitions_def=scenario_partitions,
     can_subset=True,
+    # A backfill is one run for each row of neighbours among the scenarios: they share a browser.
+    backfill_policy=dg.BackfillPolicy.single_run(),
     pool="browser",
     check_specs=[
         dg.AssetCheckSpec(
@@ -75,46 +77,86 @@ def capture(
     browser: BrowserResource,
     setup: dg.ResourceParam[CaptureSetup],
 ) -> Iterator[Any]:
-    """Capture the partition's scenario; the selected assets decide which artifacts."""
-    selected = {key.to_user_string() for key in context.selected_asset_keys}
+    """Capture the scenarios of the run; the selected assets decide which artifacts."""
+    selected = sorted(key.to_user_string() for key in context.selected_asset_keys)
     if not selected:
         # "Execute" beside the check in the UI asks for the check alone, and for no partition.
         raise dg.Failure(
             "a session is judged when it is captured: materialize an asset of it",
             allow_retries=False,
         )
-    wanted = {artifact for name, artifact in ARTIFACTS.items() if name in selected}
+    artifacts = {artifact for name, artifact in ARTIFACTS.items() if name in selected}
+    outcomes: list[Outcome] = []
     with failures_by_kind():
-        scenario = setup.scenario(context.partition_key)
-        with (
-            browser.collector(storage.manager, setup) as collector,
-            log_steps(context, setup.events, setup.settings.event_log),
-        ):
-            manifest = collector.capture_scenario(
-                scenario,
-                artifacts=wanted or None,
-                tags={**config.tags, "dagster_run_id": context.run.run_id},
+        before = earlier_attempts(context.instance, context.run, storage.manager)
+        run = CaptureRun(context, config, storage.manager, setup, artifacts, before)
+        for outcome in run.outcomes(browser):
+            outcomes.append(outcome)
+            if len(context.partition_keys) > 1:
+                _tell(context, storage.manager, outcome, selected, before)
+    if len(context.partition_keys) > 1:
+        whole = [each.manifest.session_id for each in outcomes if each.is_whole and each.manifest]
+        tell_checks(context, storage.manager, setup, whole)
+    error = failure(outcomes, storage.manager)
+    if not isinstance(error, dg.RetryRequested):
+        yield from _checks(context, outcomes)
+    if error is not None:
+        raise error from outcomes[0].error
+    if len(outcomes) == 1 and (manifest := outcomes[0].manifest):
+        metadata = session_metadata(storage.manager, manifest)
+        for name in selected:
+            yield dg.Output(_value(name, storage, manifest), output_name=name, metadata=metadata)
+
+
+def _tell(
+    context: dg.AssetExecutionContext,
+    storage: SyncStorageManager,
+    outcome: Outcome,
+    selected: Sequence[str],
+    before: EarlierAttempts,
+) -> None:
+    """One of many has ended: its materializations are logged now, with numbers of its own.
+
+    Dagster would log them when the last one has ended, and has one set of metadata for all.
+    """
+    if not outcome.is_whole or outcome.manifest is None:
+        context.log.error("%s: %s", outcome.scenario, outcome.reason)
+        return
+    session_id = outcome.manifest.session_id
+    metadata = session_metadata(storage, outcome.manifest)
+    for name in selected:
+        if (name, session_id) in before.told:
+            continue
+        key = view_key(name, outcome.scenario, "json")
+        point_at(storage, key, session_id, ARTIFACTS.get(name))
+        context.log_event(
+            dg.AssetMaterialization(
+                name,
+                partition=outcome.scenario,
+                metadata={**metadata, "key": dg.MetadataValue.text(key)},
             )
-    append_to_catalogue(context, storage.manager, manifest.session_id)
-    missing = storage.manager.call(incomplete_steps, manifest)
+        )
+
+
+def _checks(
+    context: dg.AssetExecutionContext, outcomes: Sequence[Outcome]
+) -> Iterator[dg.AssetCheckResult]:
+    """Of one session what it is, of many those that failed."""
+    failed = {each.scenario: each.as_json() for each in outcomes if not each.is_whole}
+    if len(outcomes) == 1:
+        if outcomes[0].manifest is None:
+            return
+        state, missing = str(outcomes[0].manifest.state), dict(outcomes[0].missing)
+        metadata: dict[str, Any] = {"state": state, "missing": dg.MetadataValue.json(missing)}
+    else:
+        metadata = {"sessions": len(outcomes), "failed": dg.MetadataValue.json(failed)}
     for check in context.selected_asset_check_keys:
         yield dg.AssetCheckResult(
             check_name=check.name,
             asset_key=check.asset_key,
-            passed=not missing and manifest.state is SessionState.COMPLETE,
-            metadata={"state": str(manifest.state), "missing": dg.JsonMetadataValue(missing)},
+            passed=not failed,
+            metadata=metadata,
         )
-    if manifest.state is SessionState.COMPLETE and missing:
-        raise dg.Failure(
-            f"session {manifest.session_id} is not whole",
-            metadata={"session_id": manifest.session_id, "missing": dg.JsonMetadataValue(missing)},
-        )
-    metadata = session_metadata(storage.manager, manifest)
-    if manifest.state is not SessionState.COMPLETE:
-        reason = f"{scenario.path}, {manifest.reason or 'not complete'}"
-        raise dg.Failure(reason, metadata=metadata, allow_retries=False)
-    for name in sorted(selected):
-        yield dg.Output(_value(name, storage, manifest), output_name=name, metadata=metadata)
 
 
 def _value(
@@ -122,4 +164,5 @@ def _value(
 ) -> SessionManifest | StepArtifacts[Any]:
     if name == SESSION:
         return manifest
-    return StepArtifacts[Any](storage.manager, manifest.session_id, ARTIFACTS[name], manifest.steps)
+    artifact = ARTIFACTS[name]
+    return _READ_AS[artifact](storage.manager, manifest.session_id, artifact, manifest.steps)

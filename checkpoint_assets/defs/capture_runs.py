@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 
 from checkpoint_assets.defs.partitions import scenario_partitions
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import SessionState
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.terminal import Terminal
 
 # The terminal shows the steps; Dagster's own lines are in the run's log.

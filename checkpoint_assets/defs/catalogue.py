@@ -4,11 +4,14 @@ import dagster as dg
 import pandas as pd
 
 from checkpoint_assets.catalogue.blocking import SyncCatalogue
+from checkpoint_assets.defs.failures import failures_by_kind
 from checkpoint_assets.defs.resources import StorageResource
 from checkpoint_assets.model.errors import NotSupported, StoreUnavailable
 from checkpoint_assets.storage.blocking import SyncStorageManager
 
 GROUP = "catalogue"
+# The UI loads every one of them with the event: a look, not the data.
+_MOST_SHOWN = 20
 
 
 @dg.asset(
@@ -44,8 +47,43 @@ def session_catalog(context: dg.AssetExecutionContext, storage: StorageResource)
     return frame
 
 
+@dg.op(description="Reads every session of the store, and publishes the catalogue anew.")
+def rebuild_catalogue(context: dg.OpExecutionContext, storage: StorageResource) -> None:
+    """Fails, after the others were published, if a session could not be read: its rows stay."""
+    with failures_by_kind():
+        report = SyncCatalogue(storage.manager).rebuild()
+    failed = {name: str(error) for name, error in [*report.failed.items()][:_MOST_SHOWN]}
+    metadata = {
+        "sessions": report.sessions,
+        "steps": report.published.steps,
+        "failed": dg.MetadataValue.json(failed),
+    }
+    context.add_output_metadata(metadata)
+    if report.failed:
+        raise dg.Failure(
+            f"{len(report.failed)} sessions could not be read: verify_job tells more",
+            metadata=metadata,
+            allow_retries=False,
+        )
+
+
+@dg.job(
+    name="catalogue_rebuild_job",
+    executor_def=dg.in_process_executor,
+    description=(
+        "Makes the catalogue anew from the store, whatever state it is in, while captures and "
+        "readers go on. For a damaged catalogue, or sessions that were stored by other means."
+    ),
+)
+def catalogue_rebuild_job() -> None:
+    """One op."""
+    rebuild_catalogue()
+
+
 def append_to_catalogue(
-    context: dg.AssetExecutionContext, storage: SyncStorageManager, session_id: str
+    context: dg.AssetExecutionContext | dg.OpExecutionContext,
+    storage: SyncStorageManager,
+    session_id: str,
 ) -> None:
     """The catalogue has the session. While the store is away a rebuild has to make up for it."""
     try:

@@ -2,8 +2,8 @@
 
 import dagster as dg
 
-from checkpoint_assets.defs.jobs import capture_job
-from checkpoint_assets.defs.progress import SESSION_BEGUN
+from checkpoint_assets.catalogue.blocking import SyncCatalogue
+from checkpoint_assets.defs.progress import begun_sessions
 from checkpoint_assets.defs.resources import StorageResource
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.errors import NotFound
@@ -11,11 +11,10 @@ from checkpoint_assets.storage.blocking import SyncStorageManager
 
 
 @dg.run_failure_sensor(
-    monitored_jobs=[capture_job],
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=15,
     description=(
-        "After a capture run that failed or was killed: closes the sessions it left open as "
+        "After a run that failed or was killed: closes the sessions it left open as "
         "incomplete, with the reason. On by default: it writes manifests and nothing else."
     ),
 )
@@ -25,24 +24,8 @@ def failed_captures(context: dg.RunFailureSensorContext, storage: StorageResourc
     reason = f"its run {run.run_id} ended as {run.status.value}"
     for session_id, scenario in begun_sessions(context.instance, run.run_id).items():
         if close_open_session(storage.manager, session_id, scenario, reason):
+            SyncCatalogue(storage.manager).append_session(session_id, run.run_id)
             context.log.warning("session %s is incomplete: %s", session_id, reason)
-
-
-def begun_sessions(instance: dg.DagsterInstance, run_id: str) -> dict[str, str | None]:
-    """The sessions that a run has begun, each with its scenario."""
-    records = instance.get_records_for_run(
-        run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION
-    ).records
-    found: dict[str, str | None] = {}
-    for record in records:
-        event = record.event_log_entry.dagster_event
-        if event is None:
-            continue
-        observation = event.asset_observation_data.asset_observation
-        session = observation.metadata.get(SESSION_BEGUN)
-        if session is not None:
-            found[str(session.value)] = observation.partition
-    return found
 
 
 def close_open_session(

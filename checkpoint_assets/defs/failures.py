@@ -19,11 +19,16 @@ def failures_by_kind() -> Generator[None, None, None]:
     try:
         yield
     except CheckpointError as err:
-        # Dagster counts the attempts.
-        error = describe_error(err, "run", "an op")
-        with Portal() as portal:
-            policy = portal.call(ErrorHandler().handle_error, error)
-        if policy is ErrorPolicy.RETRY:
-            raise dg.RetryRequested(MAX_ATTEMPTS - 1, SECONDS_BETWEEN_ATTEMPTS) from err
-        kind = dg.MetadataValue.text(str(error.error_type))
-        raise dg.Failure(str(err), metadata={"error_type": kind}, allow_retries=False) from err
+        raise as_dagster(err) from err
+
+
+def as_dagster(err: CheckpointError) -> dg.RetryRequested | dg.Failure:
+    """What the error handler makes of the error, as Dagster wants it."""
+    # Dagster counts the attempts.
+    error = describe_error(err, "run", "an op")
+    with Portal() as portal:
+        policy = portal.call(ErrorHandler().handle_error, error)
+    if policy is ErrorPolicy.RETRY:
+        return dg.RetryRequested(MAX_ATTEMPTS - 1, SECONDS_BETWEEN_ATTEMPTS)
+    kind = dg.MetadataValue.text(str(error.error_type))
+    return dg.Failure(str(err), metadata={"error_type": kind}, allow_retries=False)

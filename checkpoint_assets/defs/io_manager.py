@@ -13,6 +13,7 @@ import dagster as dg
 import pandas as pd
 
 from checkpoint_assets.defs.capture import ARTIFACTS, SESSION
+from checkpoint_assets.defs.pointers import JSON, point_at, view_key
 from checkpoint_assets.defs.resources import StorageResource
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import NotFound
@@ -21,7 +22,6 @@ from checkpoint_assets.storage.completeness import incomplete_steps
 from checkpoint_assets.storage.step_artifacts import StepArtifacts
 
 PARQUET = "application/vnd.apache.parquet"
-JSON = "application/json"
 
 
 class CheckpointIOManager(dg.ConfigurableIOManager):
@@ -55,25 +55,41 @@ class CheckpointIOManager(dg.ConfigurableIOManager):
         Step artifacts are read as they are asked for; annotated as a dict, all at once.
         """
         wanted = context.dagster_type.typing_type
+        kind: Any = get_origin(wanted) or wanted
+        lazy = isinstance(kind, type) and issubclass(kind, StepArtifacts)
+        if not lazy and kind not in (Any, pd.DataFrame, SessionManifest, dict, list):
+            raise _refusal(context, "DataFrame, StepArtifacts, SessionManifest, dict or list")
+        extension, data = self._read(context, frame_first=kind is pd.DataFrame)
+        if extension == "parquet":
+            if kind not in (Any, pd.DataFrame):
+                raise _refusal(context, "DataFrame")
+            return pd.read_parquet(io.BytesIO(data))
+        value = json.loads(data)
         asset = context.asset_key.to_user_string()
-        if wanted is pd.DataFrame:
-            return _frame(self._read(context, "parquet"))
-        try:
-            value = json.loads(self._read(context, "json"))
-        except NotFound:
-            if wanted is not Any:
-                raise
-            return _frame(self._read(context, "parquet"))
-        if wanted is SessionManifest or asset == SESSION:
-            return self.storage.manager.get_manifest(value["session_id"])
-        lazy = isinstance(wanted, type) and issubclass(wanted, StepArtifacts)
-        if not lazy and asset not in ARTIFACTS:
+        if not (lazy or kind is SessionManifest or asset == SESSION or asset in ARTIFACTS):
+            if kind is pd.DataFrame:
+                raise _refusal(context, "dict or list")
             return value
-        manifest = self.storage.manager.get_manifest(value["session_id"])
-        reader: type[StepArtifacts[Any]] = wanted if lazy else StepArtifacts
-        artifact = Artifact(value["artifact"])
-        found = reader(self.storage.manager, manifest.session_id, artifact, manifest.steps)
-        return dict(found) if (get_origin(wanted) or wanted) is dict else found
+        return self._session_as(kind, value, context)
+
+    def _session_as(self, kind: Any, pointer: Any, context: dg.InputContext) -> Any:
+        """What the pointer points at: the manifest, or the artifacts of one kind."""
+        if not isinstance(pointer, dict) or pointer.keys() != {"session_id", "artifact"}:  # pyright: ignore[reportUnknownMemberType] (from JSON)
+            raise _refusal(context, "dict or list")
+        store = self.storage.manager
+        manifest = store.get_manifest(pointer["session_id"])
+        if kind is SessionManifest:
+            return manifest
+        if pointer["artifact"] is None:
+            if kind not in (Any, dict):
+                raise _refusal(context, "SessionManifest or dict")
+            return manifest.model_dump(mode="json") if kind is dict else manifest
+        if kind in (pd.DataFrame, list):
+            raise _refusal(context, "StepArtifacts, SessionManifest or dict")
+        reader: type[StepArtifacts[Any]] = StepArtifacts if kind in (Any, dict) else kind
+        artifact = Artifact(pointer["artifact"])
+        found = reader(store, manifest.session_id, artifact, manifest.steps)
+        return dict(found) if kind is dict else found
 
     def _point_at(
         self, context: dg.OutputContext, session_id: str, artifact: Artifact | None = None
@@ -82,7 +98,9 @@ class CheckpointIOManager(dg.ConfigurableIOManager):
         store = self.storage.manager
         if missing := store.call(incomplete_steps, store.get_manifest(session_id)):
             raise dg.Failure("the session is not whole", metadata={"missing": missing})
-        self._write(context, "json", encode_json({"session_id": session_id, "artifact": artifact}))
+        key = _key(context, "json")
+        point_at(store, key, session_id, artifact)
+        context.add_output_metadata({"key": dg.MetadataValue.text(key)})
 
     def _write(self, context: dg.OutputContext, extension: str, data: bytes) -> None:
         key = _key(context, extension)
@@ -90,25 +108,31 @@ class CheckpointIOManager(dg.ConfigurableIOManager):
         self.storage.manager.write_object(key, data, media_type=media_type, create=False)
         context.add_output_metadata({"key": dg.MetadataValue.text(key)})
 
-    def _read(self, context: dg.InputContext, extension: str) -> bytes:
-        key = _key(context, extension)
-        try:
-            return self.storage.manager.read_object(key).data
-        except NotFound as err:
-            asset = context.asset_key.to_user_string()
-            partition = (
-                f" for {context.asset_partition_key}" if context.has_asset_partitions else ""
-            )
-            raise NotFound(
-                f"nothing is stored of {asset}{partition}", key=key, hint="materialize it first"
-            ) from err
+    def _read(self, context: dg.InputContext, *, frame_first: bool) -> tuple[str, bytes]:
+        """What the asset is, and its extension. Raises ``NotFound``."""
+        extensions = ("parquet", "json") if frame_first else ("json", "parquet")
+        for extension in extensions:
+            try:
+                return extension, self.storage.manager.read_object(_key(context, extension)).data
+            except NotFound:
+                continue
+        asset = context.asset_key.to_user_string()
+        partition = f" for {context.asset_partition_key}" if context.has_asset_partitions else ""
+        raise NotFound(
+            f"nothing is stored of {asset}{partition}",
+            key=_key(context, extensions[0]),
+            hint="materialize it first",
+        )
 
 
-def _frame(parquet: bytes) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(parquet))
+def _refusal(context: dg.InputContext, fitting: str) -> dg.DagsterInvariantViolationError:
+    wanted: Any = context.dagster_type.typing_type
+    return dg.DagsterInvariantViolationError(
+        f"{context.asset_key.to_user_string()} cannot be loaded as "
+        f"{getattr(wanted, '__name__', wanted)}; annotate the input {context.name!r} as {fitting}"
+    )
 
 
 def _key(context: dg.InputContext | dg.OutputContext, extension: str) -> str:
-    name = "/".join(context.asset_key.path)
-    partition = f"/{context.asset_partition_key}" if context.has_asset_partitions else ""
-    return f"_views/{name}{partition}.{extension}"
+    partition = context.asset_partition_key if context.has_asset_partitions else None
+    return view_key("/".join(context.asset_key.path), partition, extension)

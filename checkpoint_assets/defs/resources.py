@@ -7,12 +7,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+from browserbase import Browserbase
 from dagster_aws.s3 import S3Resource
 from pydantic import Field, PrivateAttr
 
+from checkpoint_assets.catalogue.query_index import CatalogueIndex
 from checkpoint_assets.collection.blocking import SyncBrowserPool, SyncDataCollector
+from checkpoint_assets.collection.browser.stagehand_browser import StagehandModel
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.scenario_file import ScenarioFolder
 from checkpoint_assets.collection.scenario_mirror import mirror_scenarios
@@ -46,6 +50,7 @@ class StorageResource(dg.ConfigurableResource["StorageResource"]):
         with SyncStorageManager(self.url, s3_client_factory=self.s3.get_client) as manager:
             for reference in self.backends:
                 manager.register_backend(load_named("backends", reference)())
+            manager.answer_queries_by(CatalogueIndex(manager.asynchronous))
             self._manager = manager
             yield self
 
@@ -81,13 +86,13 @@ class CaptureSetup:
             inbox.call(_mirror, folder)
         return self.watch.look(folder)
 
-    def scenario(self, name: str) -> Scenario:
-        """The scenario of that name.
+    def scenario(self, name: str, folder: ScenarioFolder | None = None) -> Scenario:
+        """The scenario of that name, from ``folder`` if somebody has looked already.
 
         Raises ``InvalidScenario``, with what is wrong with the files that cannot be used: one of
         them may be the one that is meant.
         """
-        folder = self.look()
+        folder = folder or self.look()
         try:
             return folder.named(name)
         except InvalidScenario as err:
@@ -107,11 +112,45 @@ async def _mirror(manager: StorageManager, folder: Path) -> int:
     return await mirror_scenarios(manager.store, folder)
 
 
+class BrowserbaseResource(dg.ConfigurableResource["BrowserbaseResource"]):
+    """An account of Browserbase. Give the key as ``EnvVar``; without one there are no sessions."""
+
+    api_key: str | None = Field(default=None, description="of the account or the project")
+    base_url: str | None = Field(default=None, description="another server than Browserbase's")
+
+    def client(self) -> Browserbase | None:
+        """The SDK's client, which each request of ours gives a deadline; ``None`` without a key."""
+        if not self.api_key:
+            return None
+        return Browserbase(api_key=self.api_key, base_url=self.base_url, timeout=20, max_retries=1)
+
+    def list_sessions(self, query: str | None) -> list[Any]:
+        """Sessions that the query finds, or all. Raises ``BrowserbaseError``."""
+        client = self.client()
+        if client is None:
+            return []
+        with client:
+            return list(client.sessions.list(q=query) if query else client.sessions.list())
+
+
+class StagehandResource(dg.ConfigurableResource["StagehandResource"]):
+    """The model that ``act:`` asks. Give its key as ``EnvVar``."""
+
+    model: str | None = Field(default=None, description="such as openai/gpt-5")
+    model_api_key: str | None = Field(default=None, description="of who serves the model")
+
+    def asked(self) -> StagehandModel | None:
+        """The model; ``None`` if there is none."""
+        return StagehandModel(self.model, self.model_api_key) if self.model else None
+
+
 class BrowserResource(dg.ConfigurableResource["BrowserResource"]):
     """The browser of a run. What is not set here comes from the project's settings."""
 
     headless: bool | None = Field(default=None, description="run without a window")
     chromium: str | None = Field(default=None, description="path of the Chromium to use")
+    browserbase: dg.ResourceDependency[BrowserbaseResource]
+    stagehand: dg.ResourceDependency[StagehandResource]
 
     def collector(self, storage: SyncStorageManager, setup: CaptureSetup) -> SyncDataCollector:
         """A collector whose browser ends with it."""
@@ -119,6 +158,8 @@ class BrowserResource(dg.ConfigurableResource["BrowserResource"]):
         changes = {name: value for name, value in given.items() if value is not None}
         return SyncDataCollector(
             storage.asynchronous,
+            browserbase=self.browserbase.client(),
+            stagehand=self.stagehand.asked(),
             settings=setup.settings.model_copy(update=changes),
             browsers=None if changes else setup.browsers,
             open_site=setup.open_site,

@@ -11,6 +11,7 @@ from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.collection.durations import parse_duration
 from checkpoint_assets.defs.failures import failures_by_kind
 from checkpoint_assets.defs.resources import CaptureSetup, StorageResource
+from checkpoint_assets.defs.retired import retire_partitions
 from checkpoint_assets.defs.upkeep import is_under_way
 from checkpoint_assets.retention.blocking import SyncRetention
 from checkpoint_assets.retention.plan import DryRun
@@ -101,7 +102,11 @@ def delete_batch(
     description="Adds the batches up, and sweeps what was deleted longer ago than its grace time.",
 )
 def report_retention(
-    context: dg.OpExecutionContext, config: RetentionConfig, batches: Any, storage: StorageResource
+    context: dg.OpExecutionContext,
+    config: RetentionConfig,
+    batches: Any,
+    storage: StorageResource,
+    setup: dg.ResourceParam[CaptureSetup],
 ) -> None:
     """Fails, after all was done, if something could not be deleted: the next run tries again."""
     failed = {name: error for batch in batches for name, error in batch["failed"].items()}
@@ -114,8 +119,14 @@ def report_retention(
     if config.sweep and not config.dry_run:
         with failures_by_kind():
             swept = storage.manager.sweep()
+        swept_sessions = {name.partition("/")[0] for name in swept.swept}
+        SyncCatalogue(storage.manager).append_events(swept_sessions)
         metadata |= {"swept": len(swept.swept), "waiting": len(swept.waiting)}
         failed |= {name: str(error) for name, error in swept.failed.items()}
+    if not config.dry_run:
+        with failures_by_kind():
+            retired = retire_partitions(context.instance, storage.manager, setup)
+        metadata["retired_partitions"] = dg.JsonMetadataValue(retired[:_MOST_ROWS])
     context.add_output_metadata(metadata)
     if failed:
         raise dg.Failure(

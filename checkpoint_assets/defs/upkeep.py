@@ -5,6 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
+from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.defs.resources import StorageResource
 
 # A report's first findings are shown; all are counted.
@@ -26,6 +27,9 @@ def verify_store(
     """Fails if something is wrong; what is foreign or left over is only counted."""
     report = storage.manager.verify(None, config.read_data, repair=config.repair, seed=config.seed)
     counts = {str(kind): number for kind, number in report.counts.items()}
+    if report.quarantined:
+        damaged = {finding.session_id for finding in report.findings if finding.session_id}
+        SyncCatalogue(storage.manager).append_sessions(damaged)
     context.add_output_metadata(
         {
             "sessions": report.sessions,
@@ -59,7 +63,7 @@ def verify_job() -> None:
 @dg.op(pool="spool", description="Takes what waits in the spool to the bucket, in order.")
 def drain_spool(context: dg.OpExecutionContext, storage: StorageResource) -> None:
     """Fails if something could not be drained; it waits for the next time."""
-    report = storage.manager.drain_spool()
+    report = SyncCatalogue(storage.manager).drain_spool()
     failed = {name: str(error) for name, error in report.failed.items()}
     context.add_output_metadata(
         {

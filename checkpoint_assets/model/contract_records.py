@@ -5,13 +5,14 @@ A naive datetime is taken as local time; what is kept is aware and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from checkpoint_assets.model.clock import to_utc
-from checkpoint_assets.model.enums import ErrorType, SessionState, TaskStatus
+from checkpoint_assets.model.enums import ErrorType, EventType, SessionState, TaskStatus
 
 # What a table's cell can hold.
 Scalar = str | int | float | bool | datetime | None
@@ -22,6 +23,26 @@ def _set_utc(record: object, *names: str) -> None:
         moment = getattr(record, name)
         if moment is not None:
             object.__setattr__(record, name, to_utc(moment))
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedData:
+    """One thing that a source collected.
+
+    ``raw_data`` is the main content (for a browser step its HTML); ``artifacts`` holds the bytes
+    of each artifact by name.
+    """
+
+    source_id: str
+    timestamp: datetime
+    data_format: str
+    collection_method: str
+    raw_data: bytes
+    metadata: dict[str, Any]
+    artifacts: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def __post_init__(self) -> None:
+        _set_utc(self, "timestamp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +128,28 @@ class QueryCriteria:
     def __post_init__(self) -> None:
         _set_utc(self, "since", "until")
 
+    def among(self, locations: Iterable[StorageLocation]) -> list[StorageLocation]:
+        """Those of the locations, which are in order, that are asked for, by what they say."""
+        wanted = {
+            name: value
+            for name in ("session_id", "scenario", "state")
+            if (value := getattr(self, name)) is not None
+        }
+        found = (
+            each
+            for each in locations
+            if (self.after is None or each.location_id > self.after)
+            and self.in_time(each.created_at)
+            and all(each.metadata.get(name) == value for name, value in wanted.items())
+        )
+        return list(islice(found, self.limit))
+
+    def in_time(self, moment: datetime) -> bool:
+        """Whether what was committed then is asked for."""
+        return (self.since is None or moment >= self.since) and (
+            self.until is None or moment < self.until
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ErrorInfo:
@@ -119,6 +162,19 @@ class ErrorInfo:
     message: str
     details: Mapping[str, Any] = field(default_factory=dict[str, Any])
     is_critical: bool = False
+
+    def __post_init__(self) -> None:
+        _set_utc(self, "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class SystemEvent:
+    """Something happened, for whoever listens. ``data`` is plain JSON."""
+
+    event_type: EventType
+    timestamp: datetime
+    source: str
+    data: dict[str, Any]
 
     def __post_init__(self) -> None:
         _set_utc(self, "timestamp")

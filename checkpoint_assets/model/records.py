@@ -1,4 +1,4 @@
-"""What is stored and handed around. Stored records carry ``schema_version``.
+"""What is stored, and what a collector is given. Stored records carry ``schema_version``.
 
 JSON is written with sorted keys and no spaces, so equal records are equal bytes.
 """
@@ -6,14 +6,11 @@ JSON is written with sorted keys and no spaces, so equal records are equal bytes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from checkpoint_assets.model.enums import EventType, SessionState
+from checkpoint_assets.model.enums import SessionState
 
 SCHEMA_VERSION = 1
 
@@ -114,30 +111,3 @@ class SessionManifest(_Stored):
     tags: dict[str, str] = Field(default_factory=dict)
     remote: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CollectedData:
-    """One thing that a source collected.
-
-    ``raw_data`` is the main content (for a browser step its HTML); ``artifacts`` holds the bytes
-    of each artifact by name. ``timestamp`` is aware UTC.
-    """
-
-    source_id: str
-    timestamp: datetime
-    data_format: str
-    collection_method: str
-    raw_data: bytes
-    metadata: dict[str, Any]
-    artifacts: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-
-
-@dataclass(frozen=True, slots=True)
-class SystemEvent:
-    """Something happened, for whoever listens. ``data`` is plain JSON."""
-
-    event_type: EventType
-    timestamp: datetime
-    source: str
-    data: dict[str, Any]

@@ -10,9 +10,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from checkpoint_assets.model.clock import isoformat, parse_isoformat
-from checkpoint_assets.model.contract_records import ParsedMetadata
+from checkpoint_assets.model.contract_records import CollectedData, ParsedMetadata
 from checkpoint_assets.model.errors import ProcessingError
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.processing.dom import DOCUMENT, Node, parse_html
 
 STEP_FORMAT = "checkpoint/step"

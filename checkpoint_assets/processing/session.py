@@ -9,10 +9,9 @@ from typing import Any, cast
 
 from checkpoint_assets.interfaces import IEventEmitter, IProcessingManager
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.model.contract_records import ProcessorTiming, Scalar
+from checkpoint_assets.model.contract_records import ProcessorTiming, Scalar, SystemEvent
 from checkpoint_assets.model.enums import Artifact, EventType
 from checkpoint_assets.model.errors import CheckpointError, NotFound, ProcessingError
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.processing.captured_step import CapturedStep, Derived
 from checkpoint_assets.processing.readable_text import TEXT_FILE
 from checkpoint_assets.processing.standard import STEP_FEATURES, STEP_TEXT

@@ -46,7 +46,7 @@ class VisualDifference(StepProcessor):
         columns = {"pixels_changed": float(changed.mean()), "changed_boxes": json.dumps(boxes)}
         if not boxes:
             return Derived(columns)
-        picture = encode_webp(_marked(step.picture, changed, boxes), _QUALITY)
+        picture = encode_webp(marked_picture(step.picture, changed, boxes), _QUALITY)
         return Derived(columns, {DIFFERENCE_FILE: (picture, WEBP)})
 
 
@@ -80,7 +80,8 @@ def _touching(left: set[tuple[int, int]]) -> list[tuple[int, int]]:
     return group
 
 
-def _marked(picture: Image.Image, changed: Mask, boxes: list[Box]) -> Image.Image:
+def marked_picture(picture: Image.Image, changed: Mask, boxes: list[Box]) -> Image.Image:
+    """The picture in grey, with what changed marked, and boxes around it."""
     height, width = changed.shape
     faded = picture.convert("L").point([170 + value // 3 for value in range(256)]).convert("RGB")
     page = Image.new("RGB", (width, height), "white")

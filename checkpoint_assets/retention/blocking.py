@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.retention import erase, execute, plan
+from checkpoint_assets.retention import erase, execute, plan, plan_files
 from checkpoint_assets.retention.erase import Others, Receipt
 from checkpoint_assets.retention.execute import RetentionReport
 from checkpoint_assets.retention.plan import FLOOR, MOST_SHARE, Doomed, DryRun, Plan
+from checkpoint_assets.retention.plan_files import KEEP_PLANS
 from checkpoint_assets.retention.policy import Policies
 from checkpoint_assets.storage.blocking import SyncStorageManager
 
@@ -77,6 +78,12 @@ class SyncRetention:
     def keep_report(self, report: RetentionReport) -> None:
         """See ``execute.keep_report``; after the batches were added up."""
         self._storage.call(execute.keep_report, report)
+
+    def prune_plans(self, keep_for: timedelta = KEEP_PLANS) -> int:
+        """See ``plan_files.prune_plans``."""
+        return self._storage.call(
+            lambda storage: plan_files.prune_plans(storage, keep_for, clock=self._clock)
+        )
 
     def erase(self, session_id: str, reason: str, *, others: Others | None = None) -> Receipt:
         """See ``erase.erase``."""

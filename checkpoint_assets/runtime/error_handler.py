@@ -9,7 +9,7 @@ from typing import Any
 
 from checkpoint_assets.interfaces import IEventEmitter
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.model.contract_records import ErrorInfo
+from checkpoint_assets.model.contract_records import ErrorInfo, SystemEvent
 from checkpoint_assets.model.enums import ErrorPolicy, ErrorType, EventType
 from checkpoint_assets.model.errors import (
     BrowserCrashed,
@@ -24,7 +24,6 @@ from checkpoint_assets.model.errors import (
     StorageError,
     StoreUnavailable,
 )
-from checkpoint_assets.model.records import SystemEvent
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from checkpoint_assets.interfaces import IEventEmitter
 from checkpoint_assets.model.clock import isoformat
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 
 
 def event_line(event: SystemEvent) -> bytes:

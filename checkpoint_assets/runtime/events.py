@@ -6,8 +6,8 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable
 
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 
 Subscriber = Callable[[SystemEvent], Awaitable[None]]
 

@@ -12,10 +12,9 @@ from typing import TypeVar
 
 from checkpoint_assets.interfaces import IEventEmitter
 from checkpoint_assets.model.clock import Clock, system_clock
-from checkpoint_assets.model.contract_records import TaskInfo
+from checkpoint_assets.model.contract_records import SystemEvent, TaskInfo
 from checkpoint_assets.model.enums import EventType, TaskStatus
 from checkpoint_assets.model.errors import InvalidInput, NotRegistered
-from checkpoint_assets.model.records import SystemEvent
 
 T = TypeVar("T")
 

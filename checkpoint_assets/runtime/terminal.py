@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from checkpoint_assets.interfaces import IEventEmitter
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.portal import Portal
 
 QUIET_SECONDS = 4.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -56,16 +56,24 @@ class Checker:
     """One check. ``share`` is the part of all files that is read and hashed.
 
     What is younger than ``grace`` by the store's clock may belong to a step that is being written,
-    and is no orphan yet.
+    and is no orphan yet. ``progress`` is called with the report after each session.
     """
 
     def __init__(
-        self, store: Store, now: datetime, *, share: float, grace: timedelta, seed: int
+        self,
+        store: Store,
+        now: datetime,
+        *,
+        share: float,
+        grace: timedelta,
+        seed: int,
+        progress: Callable[[VerifyReport], None] | None = None,
     ) -> None:
         self._store = store
         self._old = now - grace
         self._share = share
         self._random = random.Random(seed)  # noqa: S311 - picks a sample, keeps no secret
+        self._progress = progress
         self.report = VerifyReport()
 
     async def check_all(self) -> None:
@@ -122,6 +130,8 @@ class Checker:
         if None not in buried:
             await self._check_manifest(session, buried)
             await self._check_orphans(session, buried)
+        if self._progress is not None:
+            self._progress(self.report)
 
     def _sort_in(self, session: _Session, info: ObjectInfo) -> None:
         session.infos[info.key] = info

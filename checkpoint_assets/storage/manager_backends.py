@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from checkpoint_assets.interfaces import IStorageBackend
-from checkpoint_assets.model.contract_records import QueryCriteria, StorageLocation
+from checkpoint_assets.model.contract_records import CollectedData, QueryCriteria, StorageLocation
 from checkpoint_assets.model.errors import InvalidInput, NotRegistered, PartialFailure
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.runtime.plugins import keeping
 from checkpoint_assets.storage.manager_base import ManagerBase
-from checkpoint_assets.storage.step_backend import QueryIndex, StepBackend, step_of
-
-if TYPE_CHECKING:
-    from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets.storage.step_backend import QueryIndex, StepBackend, Steps, step_of
 
 
 class BackendMethods(ManagerBase):
@@ -93,8 +89,8 @@ class BackendMethods(ManagerBase):
         await super().close()
 
     def _own(self) -> StepBackend:
-        # The base of a StorageManager, and never anything else.
-        return StepBackend(cast("StorageManager", self), index=self._index)
+        # A part of a StorageManager, and never anything else.
+        return StepBackend(cast(Steps, self), index=self._index)
 
     def _backend(self, backend_id: str | None) -> IStorageBackend:
         if backend_id in (None, self.url):

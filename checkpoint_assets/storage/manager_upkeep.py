@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -37,6 +37,7 @@ class UpkeepMethods(ManagerBase):
         repair: bool = False,
         orphan_grace: timedelta = ORPHAN_GRACE,
         seed: int = 0,
+        progress: Callable[[VerifyReport], None] | None = None,
     ) -> VerifyReport:
         """Compare the store, or one session, with the commit records; changes nothing.
 
@@ -45,11 +46,14 @@ class UpkeepMethods(ManagerBase):
         what is wrong is moved below ``_quarantine/``; what is foreign always stays. While it
         repairs, nobody should store a step again whose writer died more than ``orphan_grace`` ago:
         the files that were left are taken for orphans until the new commit record is there.
+        ``progress`` is called with the report so far after each session.
         """
         share = fraction(read_data)
         session = None if session_id is None else parse_session_id(session_id)
         now = await self._store.now()
-        checker = Checker(self._store, now, share=share, grace=orphan_grace, seed=seed)
+        checker = Checker(
+            self._store, now, share=share, grace=orphan_grace, seed=seed, progress=progress
+        )
         if session is None:
             await checker.check_all()
         else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from checkpoint_assets.model.clock import Clock
+from checkpoint_assets.storage.keys import parse_session_folder
 from checkpoint_assets.storage.spool import Spool
 from checkpoint_assets.storage.spool_backlog import Backlog
 from checkpoint_assets.storage.spool_dead import Dead, bury
@@ -16,14 +17,16 @@ from checkpoint_assets.storage.spool_events import SpoolEventKind, SpoolEvents
 class DrainReport:
     """What a drain did. ``stopped`` says why it ended early; ``busy`` that another one is at work.
 
-    ``failed`` names what could not be drained this time and still waits; ``dead`` what never can
-    be as it is, and was set aside. ``remaining`` is the backlog afterwards.
+    Of ``sessions`` something was drained. ``failed`` names what could not be drained this time and
+    still waits; ``dead`` what never can be as it is, and was set aside. ``remaining`` is the
+    backlog afterwards.
     """
 
     steps: int = 0
     objects: int = 0
     manifests: int = 0
     bytes: int = 0
+    sessions: list[str] = field(default_factory=list[str])
     revived: int = 0
     dead: list[Dead] = field(default_factory=list[Dead])
     failed: dict[str, Exception] = field(default_factory=dict[str, Exception])
@@ -44,6 +47,9 @@ class DrainLedger:
     def drained(self, key: str, size: int) -> None:
         """The object, or the step with this record, has left the spool for the store."""
         self.report.bytes += size
+        session_id = parse_session_folder(key.partition("/")[0])
+        if session_id and session_id not in self.report.sessions:
+            self.report.sessions.append(session_id)
         self._events.tell(SpoolEventKind.DRAINED, key, size=size)
 
     def failed(self, key: str, error: Exception) -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from checkpoint_assets.model.clock import parse_isoformat
-from checkpoint_assets.model.contract_records import QueryCriteria, StorageLocation
+from checkpoint_assets.model.contract_records import CollectedData, QueryCriteria, StorageLocation
 from checkpoint_assets.model.enums import Artifact, SessionState
 from checkpoint_assets.model.errors import InvalidInput, NotFound
 from checkpoint_assets.model.ids import parse_session_id, parse_step_id
-from checkpoint_assets.model.records import CollectedData, CommitRecord, SessionManifest
-
-if TYPE_CHECKING:
-    from checkpoint_assets.storage.storage_manager import StorageManager
+from checkpoint_assets.model.records import CommitRecord, SessionManifest
 
 # Answers a query without looking at the store, or ``None`` where it cannot.
 QueryIndex = Callable[[QueryCriteria], Awaitable[Sequence[StorageLocation] | None]]
@@ -26,7 +24,42 @@ FORMATS: Mapping[str, Artifact] = {
     "png": Artifact.SCREENSHOT,
 }
 # What a query says of a step, from the metadata in its commit record.
-_PAGE = ("url", "title")
+PAGE = ("url", "title")
+
+
+class Steps(Protocol):
+    """What a ``StorageManager`` does with steps, as far as its backend needs it."""
+
+    @property
+    def url(self) -> str: ...
+
+    async def connect(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def store_step_data(
+        self,
+        session_id: str,
+        step_id: str,
+        html_content: str | bytes | None = None,
+        screenshot_bytes: bytes | None = None,
+        action_data: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> dict[str, str | None]: ...
+
+    async def get_commit_record(self, session_id: str, step_id: str) -> CommitRecord: ...
+
+    async def get_manifest(self, session_id: str) -> SessionManifest: ...
+
+    async def delete_step(self, session_id: str, step_id: str) -> object: ...
+
+    def iter_sessions(self, prefix: str = "", after: str | None = None) -> AsyncIterator[str]: ...
+
+    def iter_steps(
+        self, session_id: str, prefix: str = "", after: str | None = None
+    ) -> AsyncIterator[str]: ...
+
+    def session_url(self, session_id: str) -> str: ...
 
 
 class StepBackend:
@@ -36,7 +69,7 @@ class StepBackend:
     or where it cannot, the store is listed, with the same answer.
     """
 
-    def __init__(self, storage: StorageManager, *, index: QueryIndex | None = None) -> None:
+    def __init__(self, storage: Steps, *, index: QueryIndex | None = None) -> None:
         self._storage = storage
         self._index = index
 
@@ -66,7 +99,7 @@ class StepBackend:
             metadata=page_of(data),
         )
         record = await self._storage.get_commit_record(session_id, step_id)
-        return self._location(record, None)
+        return self._location(record, None, SessionState.INCOMPLETE)
 
     async def query(self, criteria: QueryCriteria) -> Sequence[StorageLocation]:
         answer = await self._index(criteria) if self._index else None
@@ -90,52 +123,77 @@ class StepBackend:
         after_session, _, after_step = (criteria.after or "").partition("/")
         if after_session:
             # What is left of the session that the last answer ended in.
-            async for location in self._steps_of(after_session, criteria, after_step or None):
+            async for location in self.steps_of(after_session, criteria, after_step or None):
                 yield location
         if criteria.session_id is not None:
             if not after_session or criteria.session_id > after_session:
-                async for location in self._steps_of(criteria.session_id, criteria):
+                async for location in self.steps_of(criteria.session_id, criteria):
                     yield location
             return
         async for session_id in self._storage.iter_sessions(after=after_session or None):
-            async for location in self._steps_of(session_id, criteria):
+            async for location in self.steps_of(session_id, criteria):
                 yield location
 
-    async def _steps_of(
+    async def steps_of(
         self, session_id: str, criteria: QueryCriteria, after: str | None = None
     ) -> AsyncIterator[StorageLocation]:
+        """The steps of the session that meet the criteria, those after ``after``, in order."""
         if criteria.session_id not in (None, session_id):
             return
         manifest = None
         with suppress(NotFound):
             manifest = await self._storage.get_manifest(session_id)
-        if not _meets(manifest, criteria):
+        scenario, state = manifest.scenario if manifest else None, _state(manifest)
+        if not meets(criteria, scenario, state):
             return
         async for step_id in self._storage.iter_steps(session_id, after=after):
-            try:
-                record = await self._storage.get_commit_record(session_id, step_id)
-            except NotFound:
-                continue  # deleted since it was listed
-            location = self._location(record, manifest)
-            since, until = criteria.since, criteria.until
-            if (since is None or location.created_at >= since) and (
-                until is None or location.created_at < until
-            ):
+            location = await self.read_step(session_id, step_id, scenario, state)
+            if location is not None and criteria.in_time(location.created_at):
                 yield location
 
-    def _location(self, record: CommitRecord, manifest: SessionManifest | None) -> StorageLocation:
-        page = record.metadata or {}
+    async def read_step(
+        self, session_id: str, step_id: str, scenario: str | None, state: SessionState
+    ) -> StorageLocation | None:
+        """Where the step of such a session is; ``None`` if it was deleted since it was listed."""
+        try:
+            record = await self._storage.get_commit_record(session_id, step_id)
+        except NotFound:
+            return None
+        return self._location(record, scenario, state)
+
+    def _location(
+        self, record: CommitRecord, scenario: str | None, state: SessionState
+    ) -> StorageLocation:
+        return self.location(
+            record.session_id,
+            record.step_id,
+            parse_isoformat(record.committed_at),
+            scenario,
+            state,
+            record.metadata or {},
+        )
+
+    def location(
+        self,
+        session_id: str,
+        step_id: str,
+        committed_at: datetime,
+        scenario: str | None,
+        state: SessionState,
+        page: Mapping[str, Any],
+    ) -> StorageLocation:
+        """Where the step is; ``page`` is what is known of it, of which a query tells a part."""
         return StorageLocation(
             self.get_backend_id(),
-            f"{record.session_id}/{record.step_id}",
-            f"{self._storage.session_url(record.session_id)}/{record.step_id}",
-            parse_isoformat(record.committed_at),
+            f"{session_id}/{step_id}",
+            f"{self._storage.session_url(session_id)}/{step_id}",
+            committed_at,
             {
-                "session_id": record.session_id,
-                "step_id": record.step_id,
-                "scenario": manifest.scenario if manifest else None,
-                "state": str(_state(manifest)),
-                **{name: page.get(name) for name in _PAGE if isinstance(page.get(name), str)},
+                "session_id": session_id,
+                "step_id": step_id,
+                "scenario": scenario,
+                "state": str(state),
+                **{name: page.get(name) for name in PAGE if isinstance(page.get(name), str)},
             },
         )
 
@@ -175,9 +233,6 @@ def _state(manifest: SessionManifest | None) -> SessionState:
     return manifest.state if manifest else SessionState.INCOMPLETE
 
 
-def _meets(manifest: SessionManifest | None, criteria: QueryCriteria) -> bool:
-    if criteria.state not in (None, _state(manifest)):
-        return False
-    return criteria.scenario is None or (
-        manifest is not None and manifest.scenario == criteria.scenario
-    )
+def meets(criteria: QueryCriteria, scenario: str | None, state: SessionState) -> bool:
+    """Whether steps of such a session are asked for."""
+    return criteria.state in (None, state) and criteria.scenario in (None, scenario)

@@ -23,6 +23,7 @@ from checkpoint_assets.testing.suites.service_suite import (
     TaskTrackerSuite,
 )
 from checkpoint_assets.testing.suites.source_suite import DataSourceSuite
+from checkpoint_assets.testing.suites.storage_manager_suite import StorageManagerContractSuite
 
 __all__ = [
     "CollectionManagerSuite",
@@ -34,5 +35,6 @@ __all__ = [
     "ProcessingManagerSuite",
     "ProcessorSuite",
     "StorageBackendSuite",
+    "StorageManagerContractSuite",
     "TaskTrackerSuite",
 ]

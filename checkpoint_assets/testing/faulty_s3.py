@@ -35,15 +35,15 @@ from collections.abc import Collection, Generator
 from typing import Self
 
 from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.testing.http_server import HOST, ServerThread
 from checkpoint_assets.testing.s3_bucket import Bucket, GeneratedObjects
-from checkpoint_assets.testing.s3_faults import KINDS, Fault, FaultKind, FaultPlan
-from checkpoint_assets.testing.s3_http import CONTROL, LARGEST_HEAD, Connection, LoggedRequest
+from checkpoint_assets.testing.s3_faults import KINDS, Fault, FaultKind, S3FaultPlan
+from checkpoint_assets.testing.s3_http import CONTROL, Connection, LoggedRequest
 from checkpoint_assets.testing.s3_protocol import S3Answer, S3Error, S3Request, error_answer
 from checkpoint_assets.testing.s3_service import S3Service
 
 __all__ = ["KINDS", "Fault", "FaultKind", "FaultyS3", "GeneratedObjects", "LoggedRequest"]
 
-HOST = "127.0.0.1"
 LOGGED = 100_000
 
 
@@ -63,16 +63,13 @@ class FaultyS3:
         access_keys: Collection[str] | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        self._port = port
+        self._server = ServerThread("faulty-s3", port, self._serve)
         self._clock = clock
         self._lock = threading.Lock()
         self._service = S3Service(access_keys)
-        self._faults = FaultPlan()
+        self._faults = S3FaultPlan()
         self._requests: deque[LoggedRequest] = deque(maxlen=LOGGED)
         self._counts: Counter[str] = Counter()
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
         for name in buckets:
             self.create_bucket(name)
 
@@ -85,31 +82,11 @@ class FaultyS3:
 
     def start(self) -> None:
         """Listen. Returns when connections are accepted; raises ``OSError`` if that can't be."""
-        if self._thread:
-            return
-        started = threading.Event()
-        failure: list[OSError] = []
-
-        def run() -> None:
-            try:
-                asyncio.run(self._serve(started))
-            except OSError as err:
-                failure.append(err)
-                started.set()
-
-        self._thread = threading.Thread(target=run, name="faulty-s3", daemon=True)
-        self._thread.start()
-        started.wait()
-        if failure:
-            self._thread = None
-            raise failure[0]
+        self._server.start()
 
     def stop(self) -> None:
         """Stop listening and reset all connections. Objects and faults stay."""
-        if self._thread and self._loop:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-        self._thread = None
+        self._server.stop()
 
     @contextlib.contextmanager
     def away(self) -> Generator[None]:
@@ -123,12 +100,12 @@ class FaultyS3:
     @property
     def port(self) -> int:
         """The port; known once the server was started."""
-        return self._port
+        return self._server.port
 
     @property
     def endpoint_url(self) -> str:
         """``http://127.0.0.1:port``: what an S3 client wants to be told."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{HOST}:{self.port}"
 
     def inject(self, *faults: Fault) -> None:
         """From now on these go wrong. Of those that decide a request, the first match counts."""
@@ -184,36 +161,15 @@ class FaultyS3:
         with self._lock:
             return [upload.key for upload in self._service.buckets[bucket].uploads.values()]
 
-    async def _serve(self, started: threading.Event) -> None:
-        self._stopping = asyncio.Event()
-        connections: dict[Connection, asyncio.Task[None]] = {}
-
-        # Not a coroutine: asyncio would complain of each one that is cancelled at the end.
-        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connection = Connection(
-                reader,
-                writer,
-                answer=self._answer,
-                faults=self._faults,
-                clock=self._clock,
-                log=self._note,
-            )
-            task = asyncio.create_task(connection.serve())
-            connections[connection] = task
-            task.add_done_callback(lambda _: connections.pop(connection))
-
-        server = await asyncio.start_server(connected, HOST, self._port, limit=LARGEST_HEAD)
-        self._loop = asyncio.get_running_loop()
-        self._port = server.sockets[0].getsockname()[1]
-        started.set()
-        await self._stopping.wait()
-        server.close()
-        for connection in list(connections):
-            connection.reset()
-        tasks = list(connections.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Connection(
+            reader,
+            writer,
+            answer=self._answer,
+            faults=self._faults,
+            clock=self._clock,
+            log=self._note,
+        ).serve()
 
     def _note(self, request: LoggedRequest) -> None:
         if request.bucket == CONTROL:

@@ -35,11 +35,12 @@ Deletes:
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
+
+from checkpoint_assets.testing.fault_plan import FaultPlan
 
 FaultKind = Literal[
     "internal_error",
@@ -111,44 +112,8 @@ class Fault:
         return any(self.matches_key(key) for key in keys)
 
 
-class _Injected:
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.passes = fault.after
-        self.left = fault.times
-
-    def hits(self, operation: str, keys: Collection[str]) -> bool:
-        if self.left == 0 or not self.fault.matches(operation, keys):
-            return False
-        if self.passes:
-            self.passes -= 1
-            return False
-        if self.left is not None:
-            self.left -= 1
-        return True
-
-
-class FaultPlan:
-    """The faults that are injected now. Safe to change while requests are served."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._injected: list[_Injected] = []
-
-    def inject(self, faults: Iterable[Fault]) -> None:
-        """Add faults. Of those that decide a request's fate, the first that matches counts."""
-        with self._lock:
-            self._injected.extend(_Injected(fault) for fault in faults)
-
-    def clear(self) -> None:
-        """From now on everything goes well."""
-        with self._lock:
-            self._injected.clear()
-
-    def pending(self) -> list[Fault]:
-        """The faults that may still hit."""
-        with self._lock:
-            return [injected.fault for injected in self._injected if injected.left != 0]
+class S3FaultPlan(FaultPlan[Fault]):
+    """The faults that are injected into an S3 server."""
 
     def take(
         self, operation: str, keys: Collection[str], *, uploading: bool = False
@@ -160,15 +125,19 @@ class FaultPlan:
         """
         hits: list[Fault] = []
         decided = False
-        with self._lock:
-            for injected in self._injected:
+
+        def matches(fault: Fault) -> bool:
+            return fault.matches(operation, keys)
+
+        with self.asked() as plan:
+            for injected in plan:
                 kind = injected.fault.kind
                 if (kind == "reset_upload") is not uploading:
                     continue
                 if kind in MODIFIERS:
-                    if injected.hits(operation, keys):
+                    if injected.hits(matches):
                         hits.append(injected.fault)
-                elif not decided and injected.hits(operation, keys):
+                elif not decided and injected.hits(matches):
                     decided = True
                     hits.append(injected.fault)
         return tuple(hits)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import struct
 import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +15,14 @@ from datetime import timedelta
 from http import HTTPStatus
 
 from checkpoint_assets.model.clock import Clock
-from checkpoint_assets.testing.s3_faults import Fault, FaultPlan
+from checkpoint_assets.testing.http_server import (
+    LARGEST_HEAD,
+    Head,
+    read_body,
+    read_head,
+    reset,
+)
+from checkpoint_assets.testing.s3_faults import Fault, S3FaultPlan
 from checkpoint_assets.testing.s3_objects import keys_to_delete
 from checkpoint_assets.testing.s3_protocol import (
     S3Answer,
@@ -29,7 +34,6 @@ from checkpoint_assets.testing.s3_protocol import (
     split_path,
 )
 
-LARGEST_HEAD = 64 * 1024
 # Requests to this "bucket" are for the server itself: no fault hits them.
 CONTROL = "_control"
 _ERRORS = {
@@ -60,13 +64,6 @@ class _Gone(Exception):
     """The connection is over: reset, or silent until the client left."""
 
 
-@dataclass(slots=True)
-class _Head:
-    method: str
-    path: str
-    headers: dict[str, str]
-
-
 class Connection:
     """One client's connection, served until either side ends it."""
 
@@ -76,7 +73,7 @@ class Connection:
         writer: asyncio.StreamWriter,
         *,
         answer: Callable[[S3Request], S3Answer],
-        faults: FaultPlan,
+        faults: S3FaultPlan,
         clock: Clock,
         log: Callable[[LoggedRequest], None],
     ) -> None:
@@ -98,18 +95,11 @@ class Connection:
             while await self._serve_one():
                 pass
 
-    def reset(self) -> None:
-        """End the connection with a TCP reset: what was not yet read is lost to the client."""
-        with contextlib.suppress(OSError):
-            self._writer.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-        self._writer.transport.abort()
-
     async def _serve_one(self) -> bool:
-        head = await self._read_head()
-        bucket, key = split_path(head.path.partition("?")[0])
-        query = dict(urllib.parse.parse_qsl(head.path.partition("?")[2], keep_blank_values=True))
+        head = await read_head(self._reader)
+        path, _, asked = head.target.partition("?")
+        bucket, key = split_path(path)
+        query = dict(urllib.parse.parse_qsl(asked, keep_blank_values=True))
         operation = operation_of(head.method, bucket, key, query, head.headers)
         request = S3Request(
             head.method, operation, bucket, key, query, head.headers, b"", self._clock.now()
@@ -169,7 +159,7 @@ class Connection:
 
     def _end(self, request: S3Request) -> None:
         self._note(request, 0, 0)
-        self.reset()
+        reset(self._writer)
         raise _Gone
 
     def _note(self, request: S3Request, status: int, sent: int) -> None:
@@ -181,37 +171,17 @@ class Connection:
             )
         )
 
-    async def _read_head(self) -> _Head:
-        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, path, _ = lines[0].split(" ", 2)
-        headers: dict[str, str] = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
-            if colon:
-                headers[name.strip().lower()] = value.strip()
-        return _Head(method, path, headers)
-
-    async def _read_body(self, head: _Head, request: S3Request, faults: tuple[Fault, ...]) -> bytes:
-        length = int(head.headers.get("content-length", "0"))
-        chunked = head.headers.get("transfer-encoding", "").lower() == "chunked"
-        if (length or chunked) and head.headers.get("expect", "").lower() == "100-continue":
+    async def _read_body(self, head: Head, request: S3Request, faults: tuple[Fault, ...]) -> bytes:
+        headers = head.headers
+        length = int(headers.get("content-length", "0"))
+        has_body = length or "transfer-encoding" in headers
+        if has_body and headers.get("expect", "").lower() == "100-continue":
             self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if faults:
             await self._reader.readexactly(length // 2)
             request.faults = faults
             self._end(request)
-        if chunked:
-            return await self._read_chunks()
-        return await self._reader.readexactly(length)
-
-    async def _read_chunks(self) -> bytes:
-        chunks: list[bytes] = []
-        while size := int((await self._reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-            chunks.append(await self._reader.readexactly(size))
-            await self._reader.readexactly(2)
-        while await self._reader.readuntil(b"\r\n") != b"\r\n":
-            pass
-        return b"".join(chunks)
+        return await read_body(self._reader, headers)
 
 
 def _keys(request: S3Request) -> list[str]:

@@ -1,4 +1,4 @@
-"""A process that forks programs which use one catalogue: appenders, compactors, rebuilders.
+"""A process that forks programs which use one catalogue: they append, compact, rebuild, retain.
 
 It imports everything once and forks for each order that it reads from its standard input. Run as
 ``python -m``; orders are lines of JSON, answers are the pid, and later the exit code.
@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from checkpoint_assets.catalogue.catalogue import Catalogue
+from checkpoint_assets.retention.execute import execute
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets_tests.fault.writer_process import client
 
@@ -45,6 +46,9 @@ async def work(order: dict[str, Any]) -> None:
             await append(storage, order["who"], order["sessions"])
             return
         catalogue = Catalogue(storage, grace=GRACE, file_rows=order.get("file_rows", 20))
+        if order["do"] == "retain":
+            await execute(storage, catalogue, order["plan"])
+            return
         while True:
             await (catalogue.compact() if order["do"] == "compact" else catalogue.rebuild())
             if await asyncio.to_thread(os.path.exists, order["until"]):

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,10 +130,27 @@ def test_a_capture_ends_with_a_table_and_what_to_type_next(home: Home) -> None:
     assert f"catalogue: 1 step in {home.store.as_uri()}" in program.lines
     following = program.lines[program.lines.index("next:") + 1 :]
     assert following == [
-        "  make dev               the runs and assets in Dagster's UI",
+        f"  {CHECKPOINT} serve    the sessions in your browser, step by step",
+        "  make dev                     the runs and assets in Dagster's UI",
         f"  ls {home.store / session}",
     ]
     assert program.remains() == []
+
+
+def test_with_json_nothing_else_is_on_the_standard_output(home: Home) -> None:
+    home.write(GOOD, LOST)
+    command = [CHECKPOINT, "capture", "good", "lost", "--json"]
+    environment = os.environ | home.environment()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert {each["scenario"]: each["state"] for each in told["sessions"]} == {
+        "good": "complete",
+        "lost": "incomplete",
+    }
+    assert told["catalogue"] == {"url": home.store.as_uri(), "rows": 3}
+    assert (told["interrupted"], told["problems"]) == (False, [])
+    assert "0001-goto" in done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +305,8 @@ def test_a_folder_that_is_not_there_is_named(home: Home) -> None:
     with home.start("capture", "--scenarios", "/nowhere") as program:
         assert program.wait() == 2
     assert program.lines == [
-        "Error: /nowhere: the scenarios folder cannot be read: No such file or directory"
+        "Error: /nowhere: the scenarios folder cannot be read: No such file or directory "
+        "(name another with --scenarios or CHECKPOINT_SCENARIOS)"
     ]
 
 
@@ -356,7 +375,7 @@ def test_a_shop_scenario_is_captured_into_a_bucket(home: Home, s3_endpoint: str)
     assert "_views/capture_session/shop-sign-in.json" in keys
     assert "_views/step_catalog.parquet" in keys
     assert "catalogue: 16 steps in s3://checkpoints" in program.output
-    assert f"  ls s3://checkpoints/{session}" in program.lines
+    assert f"  {CHECKPOINT} ls {session}" in program.lines
     client.close()
     assert not home.store.exists()
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +16,12 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.cli import main
 from checkpoint_assets.model.clock import ManualClock, system_clock
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.blocking import SyncStorageManager
+from checkpoint_assets_tests.processes import CHECKPOINT
 
 HOSTILE = "red\x1b[31m\n\u202e"
 
@@ -78,7 +85,7 @@ def test_captured_text_commands_no_terminal(shell: Shell) -> None:
 
 def test_an_empty_store_and_an_absent_session_are_said(tmp_path: Path, shell: Shell) -> None:
     assert "nothing of that kind" in Shell(tmp_path / "other").run("ls").output
-    for words in (("ls", "nobody"), ("show", "nobody")):
+    for words in (("ls", "nobody"), ("show", "nobody"), ("verify", "nobody")):
         assert "there is no session 'nobody'" in shell.run(*words, code=1).output
 
 
@@ -192,6 +199,40 @@ def test_rows_are_exported(shell: Shell, tmp_path: Path) -> None:
     assert "-o steps.parquet" in shell.run("export", "--to", "parquet", code=2).output
 
 
+def test_an_export_replaces_no_pipe_and_no_link(shell: Shell, tmp_path: Path) -> None:
+    pipe, link, rows = (tmp_path / name for name in ("pipe", "link", "rows.jsonl"))
+    os.mkfifo(pipe)
+    link.symlink_to(rows)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    shell.run("export", "-o", str(pipe))
+    shell.run("export", "-o", str(link))
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert os.read(reader, 65536) == rows.read_bytes() != b""
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "get s1 0001-goto html -o {out}",
+        "export -o {out}",
+        "export --to parquet -o {out}",
+        "report s1 -o {out}.html",
+        "report s1 -o {out}",
+        "gallery {out}",
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_named(
+    shell: Shell, tmp_path: Path, words: str
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    out = tmp_path / "file" / "out"
+    said = shell.run(*words.format(out=out).split(), code=2).output
+    assert f"{out}" in said
+    assert "cannot be written: " in said
+
+
 def test_retention_says_why_and_deletes_only_when_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +292,7 @@ def test_doctor_names_a_fix_for_what_is_missing(
 ) -> None:
     shell = Shell(tmp_path)
     found = {finding["what"]: finding for finding in shell.json("doctor")}
-    assert found["create-only"]["ok"]
+    assert all(found[name]["ok"] for name in ("create-only", "list after put", "delete"))
     assert found["Chromium"]["ok"]
     monkeypatch.setenv("CHECKPOINT_CHROMIUM", "/no/such/chromium")
     found = {finding["what"]: finding for finding in shell.json("doctor", code=1)}
@@ -259,8 +300,102 @@ def test_doctor_names_a_fix_for_what_is_missing(
     assert "full path" in found["Chromium"]["fix"]
 
 
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("pin s1 --reason case-7", {"session": "s1", "pinned": "case-7"}),
+        ("unpin s1", {"session": "s1", "pinned": None}),
+        ("expire s1 --never", {"expires": "s1", "at": None}),
+        ("expire s1 0001-goto --at 2030-01-31", {"expires": "s1/0001-goto"}),
+        ("delete s1", {"deleted": "s1", "restorable": True}),
+        ("delete s2 0001-goto --permanent --yes", {"deleted": "s2/0001-goto", "restorable": False}),
+        ("get s1 0001-goto html -o {out}", {"file": "{out}", "bytes": 12}),
+        ("export -o {out}", {"file": "{out}", "rows": 4}),
+        ("report s1 -o {out}.html", {"report": "{out}.html"}),
+        ("gallery {out}", {"gallery": "{out}/index.html"}),
+        ("show s1", {"session_id": "s1"}),
+    ],
+)
+def test_what_was_done_is_said_in_json(
+    shell: Shell, tmp_path: Path, words: str, answer: dict[str, Any]
+) -> None:
+    out = str(tmp_path / "out")
+    told = shell.json(*words.format(out=out).split())
+    wanted = {name: each.format(out=out) if isinstance(each, str) else each
+              for name, each in answer.items()}  # fmt: skip
+    assert {name: told[name] for name in wanted} == wanted
+
+
+def test_a_restored_session_is_said_in_json(shell: Shell) -> None:
+    shell.run("delete", "s1")
+    assert shell.json("restore", "s1") == {"restored": "s1"}
+
+
+def test_json_is_never_mixed_with_content(shell: Shell) -> None:
+    for words in (("get", "s1", "0001-goto", "html"), ("export",)):
+        assert "-o" in shell.run(*words, "--json", code=2).output
+
+
+@pytest.mark.parametrize("command", ["export", "verify", "drain", "retain"])
+def test_long_work_shows_on_a_terminal_how_far_it_is(
+    shell: Shell, tmp_path: Path, command: str
+) -> None:
+    plain = [CHECKPOINT, command, "--store", shell.url]
+    shown, output = on_a_terminal(plain)
+    assert re.search("exporting|verifying|draining|reading the catalogue", shown)
+    assert "exporting" not in output
+    shown, output = on_a_terminal(
+        [*plain, "--json", *(["-o", str(tmp_path / "rows")] * (command == "export"))]
+    )
+    assert shown == ""
+    assert json.loads(output)
+
+
+def on_a_terminal(command: list[str]) -> tuple[str, str]:
+    """What the program shows on a terminal that is its standard error, and its standard output."""
+    ours, its = pty.openpty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=its, text=True) as program:
+        os.close(its)
+        output, _ = program.communicate(timeout=60)
+    shown = b""
+    with suppress(OSError):  # the end of a terminal whose other side is closed
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+    os.close(ours)
+    assert program.returncode == 0, (shown, output)
+    return shown.decode(), output
+
+
 def test_every_command_has_a_help_that_says_what_it_does() -> None:
     for name in main.commands:
         result = CliRunner().invoke(main, [name, "--help"])
         assert result.exit_code == 0
         assert len(result.output.splitlines()) > 4
+
+
+def test_the_catalogue_is_told_what_the_commands_do(shell: Shell) -> None:
+    with SyncStorageManager(shell.url) as manager:
+        catalogue = SyncCatalogue(manager)
+        catalogue.append_sessions(["s1", "s2"])
+
+        def told() -> list[tuple[str, int, bool, bool]]:
+            frame = catalogue.sessions()
+            return [
+                (row.session_id, int(row.steps), bool(row.pinned), not pd.isna(row.expires_at))
+                for row in frame.itertuples()
+            ]
+
+        shell.run("pin", "s1", "--reason", "case 7")
+        shell.run("expire", "s2", "--in", "30d")
+        assert told() == [("s1", 2, True, False), ("s2", 2, False, True)]
+        shell.run("unpin", "s1")
+        shell.run("expire", "s2", "--never")
+        shell.run("delete", "s1", "0002-click")
+        assert told() == [("s1", 1, False, False), ("s2", 2, False, False)]
+        shell.run("restore", "s1", "0002-click")
+        shell.run("delete", "s2")
+        assert told() == [("s1", 2, False, False)]
+        shell.run("restore", "s2")
+        shell.run("expire", "s1", "--at", "2020-01-01")
+        shell.run("expire", "--due")
+        assert told() == [("s2", 2, False, False)]

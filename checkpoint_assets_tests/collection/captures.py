@@ -15,8 +15,9 @@ from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IStorageManager
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType, SessionState
-from checkpoint_assets.model.records import SessionManifest, SystemEvent
+from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.testing.sites import open_site

@@ -11,9 +11,9 @@ import pytest
 
 from checkpoint_assets.collection.blocking import SyncDataCollector
 from checkpoint_assets.collection.scenario_file import parse_scenario
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import Artifact, EventType, SessionState
 from checkpoint_assets.model.errors import InvalidConfiguration, InvalidScenario
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.storage.blocking import SyncStorageManager
 from checkpoint_assets.testing.sites import open_site

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from checkpoint_assets.collection.collection_manager import CollectionManager
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.enums import CollectionStatus, EventType, TaskStatus
 from checkpoint_assets.model.errors import InvalidInput, StorageFull
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.runtime.tasks import TaskTracker
 from checkpoint_assets.testing.mocks import MockDataSource, MockEventEmitter
 
@@ -127,6 +127,16 @@ async def test_cancelling_the_task_stops_the_source(sink: Sink) -> None:
     await tasks.cancel_task(task.task_id)
     assert await manager.wait("one") is CollectionStatus.STOPPED
     assert not source.connected
+
+
+async def test_the_task_says_how_far_the_source_is(sink: Sink) -> None:
+    events = MockEventEmitter()
+    manager = CollectionManager(sink, tasks=TaskTracker(events))
+    await manager.register_source(MockDataSource("one", [b"1", b"2", b"3"]), expected=2)
+    await manager.start("one")
+    await manager.wait("one")
+    told = [each.data["progress"] for each in events.events]
+    assert told == [None, None, 0.5, 1.0, 1.0, 1.0]
 
 
 async def test_the_task_says_how_the_source_ended(sink: Sink) -> None:

@@ -16,9 +16,10 @@ from PIL import Image
 
 from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.model.clock import parse_isoformat
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import Artifact, EventType, SessionState
 from checkpoint_assets.model.errors import InvalidScenario
-from checkpoint_assets.model.records import SessionManifest, SystemEvent, encode_json
+from checkpoint_assets.model.records import SessionManifest, encode_json
 from checkpoint_assets.testing.web_server import Request, Response
 from checkpoint_assets_tests.collection.captures import Captures, scenario_on
 

@@ -13,8 +13,9 @@ import pytest
 from checkpoint_assets.collection.blocking import SyncBrowserPool, SyncDataCollector
 from checkpoint_assets.collection.browser.browser_pool import BrowserPool
 from checkpoint_assets.collection.data_collector import DataCollector
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType, SessionState
-from checkpoint_assets.model.records import SessionManifest, SystemEvent
+from checkpoint_assets.model.records import SessionManifest
 from checkpoint_assets.testing.web_server import Request, Response
 from checkpoint_assets_tests.children import (
     all_gone,

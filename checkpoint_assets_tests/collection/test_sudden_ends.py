@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType, SessionState
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets_tests.children import (
     all_gone,
     browser_pid,

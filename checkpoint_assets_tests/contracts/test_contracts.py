@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from checkpoint_assets import interfaces
+from checkpoint_assets.collection.browser.local_chromium import LocalChromium
+from checkpoint_assets.collection.browser.local_source import LocalBrowserSource
 from checkpoint_assets.collection.collection_manager import CollectionManager
 from checkpoint_assets.collection.replay_source import ReplaySource
 from checkpoint_assets.interfaces import (
@@ -16,10 +19,11 @@ from checkpoint_assets.interfaces import (
     IEventEmitter,
     IMetadataParser,
     IStorageBackend,
+    IStorageManager,
     ITaskTracker,
 )
 from checkpoint_assets.model.clock import system_clock
-from checkpoint_assets.model.records import CollectedData
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.runtime.error_handler import ErrorHandler
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.runtime.tasks import TaskTracker
@@ -33,8 +37,11 @@ from checkpoint_assets.testing.contract_suites import (
     EventEmitterSuite,
     MetadataParserSuite,
     StorageBackendSuite,
+    StorageManagerContractSuite,
     TaskTrackerSuite,
 )
+from checkpoint_assets_tests.collection.captures import capture_settings, scenario_on
+from checkpoint_assets_tests.pages import Pages
 
 CONTRACTS = sorted(name for name in vars(interfaces) if name[0] == "I" and name[1].isupper())
 
@@ -62,6 +69,18 @@ class TestReplaySource(DataSourceSuite):
         for number in (1, 2, 3):
             await storage.store_step_data("s1", f"000{number}-goto", html_content=f"<p>{number}")
         return ReplaySource(storage, "s1")
+
+
+@pytest.mark.browser
+class TestLocalBrowserSource(DataSourceSuite):
+    @pytest.fixture
+    async def source(self, pages: Pages) -> AsyncIterator[IDataSource]:
+        settings = capture_settings(pages)
+        scenario = scenario_on(pages, {"goto": pages.add("<p>1")}, {"goto": pages.add("<p>2")})
+        browser = LocalChromium(settings)
+        await browser.start()  # it is not the source's own, and goes on after it
+        yield LocalBrowserSource(scenario, browser, settings)
+        await browser.close()
 
 
 class TestMockMetadataParser(MetadataParserSuite):
@@ -100,6 +119,14 @@ class TestMockStorageBackend(StorageBackendSuite):
     @pytest.fixture
     def backend(self) -> IStorageBackend:
         return mocks.MockStorageBackend()
+
+
+class TestStorageManager(StorageManagerContractSuite):
+    @pytest.fixture(params=["mock", "memory", "local"])
+    def storage(self, request: pytest.FixtureRequest, tmp_path: Path) -> IStorageManager:
+        if request.param == "mock":
+            return mocks.MockStorageManager()
+        return StorageManager("memory://" if request.param == "memory" else tmp_path.as_uri())
 
 
 class TestErrorHandler(ErrorHandlerSuite):

@@ -33,6 +33,9 @@ _LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name loadStatus locationOrLoadError { __typename } } } } }"""
 _RUNS = "{ runsOrError { ... on Runs { results { runId status tags { key value } } } } }"
 
+_BACKFILLS = """{ partitionBackfillsOrError { ... on PartitionBackfills {
+  results { id status } } } }"""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -79,6 +82,15 @@ class DagsterDev:
         ended = {"SUCCESS", "FAILURE", "CANCELED"}
         self._wait(lambda: bool(self.runs()) and self.runs()[0]["status"] in ended, "no run ended")
         return self.runs()[0]
+
+    def wait_for_backfill(self) -> None:
+        """Until a backfill has been begun and all have ended."""
+
+        def ended() -> bool:
+            found = self.query(_BACKFILLS)["partitionBackfillsOrError"]["results"]
+            return bool(found) and all(each["status"].startswith("COMPLETED") for each in found)
+
+        self._wait(ended, "no backfill ended")
 
     def query(self, graphql: str) -> dict[str, Any]:
         """What the webserver answers."""

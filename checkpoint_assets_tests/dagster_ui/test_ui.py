@@ -20,6 +20,9 @@ ASSETS = ["capture_session", "html_snapshots", "screenshots", "actions", "step_c
 GRAPH = "/asset-groups?expanded=global%40global%3Acapture%2Cglobal%40global%3Acatalogue"
 CAPTURE = "/locations/checkpoint_assets/asset-groups/capture/lineage"
 SLOW = 60_000
+# As it is typed in the dialog.
+CONFIG = '{"ops": {"capture": {"config": {"viewport": {"width": 900, "height": 700}}}}}'
+BACKFILL = "dagster/backfill"
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +35,15 @@ def run(
     page.get_by_role("button", name="Materialize all").click(timeout=SLOW)
     page.get_by_text("Select a partition or create one").click(timeout=SLOW)
     page.get_by_text("shop-visit", exact=True).first.click(timeout=SLOW)
-    page.screenshot(path=screenshots / "launch.png")
     page.keyboard.press("Escape")
+    page.get_by_text("Config", exact=True).click(timeout=SLOW)
+    page.get_by_role("button", name="Add config").click(timeout=SLOW)
+    save = page.get_by_role("button", name="Save config")
+    expect(save).to_be_visible(timeout=SLOW)
+    page.locator(".CodeMirror").last.click(timeout=SLOW)
+    page.keyboard.insert_text(CONFIG)
+    page.screenshot(path=screenshots / "launch.png")
+    save.click(timeout=SLOW)
     page.get_by_role("button", name="Launch 1 run").click(timeout=SLOW)
     expect(page.get_by_text("Launched run")).to_be_visible(timeout=SLOW)
     page.close()
@@ -129,6 +139,50 @@ def test_the_completeness_check_shows_as_passed(
     expect(page.get_by_text("complete_steps").first).to_be_visible(timeout=SLOW)
     expect(page.get_by_text("Passed").first).to_be_visible(timeout=SLOW)
     page.screenshot(path=screenshots / "check.png")
+
+
+def test_what_is_set_in_the_dialog_is_captured(manifest: dict[str, Any]) -> None:
+    assert manifest["metadata"]["scenario"]["viewport"]["width"] == 900
+
+
+@pytest.fixture(scope="module")
+def backfill(
+    dagster_dev: DagsterDev,
+    open_page: Callable[[], Page],
+    screenshots: Path,
+    manifest: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """The runs of a backfill over all scenarios that was started with clicks; all have ended."""
+    page = open_page()
+    page.goto(dagster_dev.url + "/assets/capture_session")
+    page.get_by_role("button", name="Materialize").first.click(timeout=SLOW)
+    page.get_by_role("button", name="All", exact=True).click(timeout=SLOW)
+    page.screenshot(path=screenshots / "backfill.png")
+    page.get_by_role("button", name="Launch backfill").click(timeout=SLOW)
+    dagster_dev.wait_for_backfill()
+    page.close()
+    return [run for run in dagster_dev.runs() if BACKFILL in {t["key"] for t in run["tags"]}]
+
+
+def test_a_backfill_over_all_scenarios_is_one_run(
+    dagster_dev: DagsterDev, backfill: list[dict[str, Any]]
+) -> None:
+    assert [run["status"] for run in backfill] == ["SUCCESS"]
+    stored = [json.loads(path.read_text()) for path in dagster_dev.store.glob("*/session.json")]
+    its_own = [each for each in stored if each["tags"]["dagster_run_id"] == backfill[0]["runId"]]
+    assert sorted(each["scenario"] for each in its_own) == ["shop-visit", "shop-workshop"]
+
+
+def test_the_sessions_of_a_scenario_are_plotted(
+    dagster_dev: DagsterDev, backfill: list[dict[str, Any]], page: Page, screenshots: Path
+) -> None:
+    page.goto(dagster_dev.url + "/assets/capture_session?view=overview")
+    page.get_by_role("button", name="Plots").click(timeout=SLOW)
+
+    for name in ("steps", "bytes", "seconds"):
+        expect(page.get_by_text(name, exact=True).first).to_be_visible(timeout=SLOW)
+    expect(page.locator("canvas").first).to_be_visible(timeout=SLOW)
+    page.screenshot(path=screenshots / "plots.png")
 
 
 def test_ctrl_c_ends_dagster_and_the_sites_and_leaves_no_process(dagster_dev: DagsterDev) -> None:

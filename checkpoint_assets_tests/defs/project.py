@@ -99,3 +99,24 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     assert not result.success
     errors = [event.step_failure_data.error for event in result.all_events if event.is_step_failure]
     return "\n".join(error.to_string() for error in errors if error is not None)
+
+
+def capture_job(scenarios: str, storage_url: str) -> dg.JobDefinition:
+    """As a process of its own loads it."""
+    return _definitions(scenarios, storage_url).resolve_job_def("capture_job")
+
+
+def spread_job(scenarios: str, storage_url: str) -> dg.JobDefinition:
+    """A capture and what is made of it, each in a process of its own."""
+    job = dg.define_asset_job(
+        "spread", selection=["*step_text", "*session_report"], executor_def=dg.multiprocess_executor
+    )
+    own = _definitions(scenarios, storage_url)
+    return dg.Definitions.merge(own, dg.Definitions(jobs=[job])).resolve_job_def("spread")
+
+
+def _definitions(scenarios: str, storage_url: str) -> dg.Definitions:
+    settings = Settings(
+        scenarios=Path(scenarios), storage_url=storage_url, chromium_arguments=(HERMETIC,)
+    )
+    return build_definitions(settings)

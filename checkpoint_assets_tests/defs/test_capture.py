@@ -13,10 +13,10 @@ import dagster as dg
 import pytest
 from PIL import Image
 
-from checkpoint_assets.defs.capture import CaptureConfig, capture
+from checkpoint_assets.defs.capture import capture
 from checkpoint_assets.defs.resources import CaptureSetup
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType, SessionState
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.portal import Portal
 from checkpoint_assets_tests.defs.project import NOTE, Project, failure
 
@@ -89,15 +89,6 @@ def test_the_manifest_names_the_run_that_made_it(captured: Project) -> None:
     (manifest,) = captured.sessions()
 
     assert captured.instance.has_run(manifest.tags["dagster_run_id"])
-
-
-def test_tags_from_the_launchpad_reach_the_manifest(project: Project) -> None:
-    config = dg.RunConfig(ops={"capture": CaptureConfig(tags={"why": "release 7"})})
-
-    assert project.capture(project.add(NOTE), run_config=config).success
-
-    (manifest,) = project.sessions()
-    assert manifest.tags["why"] == "release 7"
 
 
 def test_the_runs_log_has_a_line_for_each_step(project: Project) -> None:

@@ -17,8 +17,8 @@ from checkpoint_assets.defs.capture_runs import (
     materialize_catalogue,
     terminal_instance,
 )
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.terminal import Terminal
 from checkpoint_assets_tests.defs.project import NOTE, Project
 

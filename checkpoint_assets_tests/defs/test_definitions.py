@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from checkpoint_assets.definitions import build_definitions, defs
+from checkpoint_assets.defs.checks import CHECKS
 from checkpoint_assets_tests.processes import Program
 
 ASSETS = {
@@ -33,7 +34,7 @@ def test_the_code_location_holds_the_assets_the_check_and_the_job() -> None:
 
     graph = loaded.resolve_asset_graph()
     assert {key.to_user_string() for key in graph.get_all_asset_keys()} == ASSETS
-    assert {key.name for key in graph.asset_check_keys} == {"complete_steps"}
+    assert {key.name for key in graph.asset_check_keys} == {"complete_steps", *CHECKS}
     assert loaded.resolve_job_def("capture_job").partitions_def is not None
 
 

@@ -65,7 +65,10 @@ class Inbox:
 
 @pytest.fixture
 def inbox(project: Project) -> Inbox:
-    return Inbox(project)
+    """A sensor that has looked once, at a folder without scenarios."""
+    inbox = Inbox(project)
+    assert inbox.tick() == ([], "noted the scenarios that are there")
+    return inbox
 
 
 def test_a_dropped_file_is_captured_once(inbox: Inbox) -> None:
@@ -88,10 +91,19 @@ def test_a_touched_file_does_nothing_and_a_changed_one_captures_once(inbox: Inbo
     assert inbox.tick()[0] == []
 
 
-def test_what_was_a_partition_before_is_only_noted(inbox: Inbox) -> None:
-    inbox.project.add(NOTE)
+def test_what_was_a_partition_before_the_first_look_is_only_noted(project: Project) -> None:
+    inbox = Inbox(project)
+    project.add(NOTE)
+    inbox.write("new")
     assert inbox.tick()[0] == []
+    assert inbox.tick()[0] == ["new"]
     inbox.write("note", NOTE + "  - hover: p\n")
+    assert inbox.tick()[0] == ["note"]
+
+
+def test_a_partition_that_a_dying_watcher_made_is_still_captured(inbox: Inbox) -> None:
+    inbox.project.add(NOTE)
+
     assert inbox.tick()[0] == ["note"]
 
 
@@ -122,14 +134,13 @@ def test_a_file_that_breaks_is_not_removed(inbox: Inbox) -> None:
 @pytest.mark.parametrize("retire", [False, True])
 def test_a_removed_file_retires_its_partition_by_policy(project: Project, retire: bool) -> None:
     inbox = Inbox(project, retire_removed=retire)
+    inbox.tick()
     inbox.write("one")
     inbox.tick()
     (project.scenarios / "one.yaml").unlink()
     captured, said = inbox.tick()
     assert (captured, said) == ([], "removed: one")
     assert inbox.partitions() == (set() if retire else {"one"})
-    inbox.write("one")
-    assert inbox.tick()[0] == (["one"] if retire else [])
 
 
 def test_many_at_once_are_taken_in_turns(inbox: Inbox) -> None:
@@ -154,6 +165,7 @@ def test_the_same_content_has_the_same_run_key(inbox: Inbox) -> None:
 def test_a_cursor_that_cannot_be_read_is_no_cursor(inbox: Inbox) -> None:
     inbox.write("one")
     inbox.cursor = "what is this"
+    assert inbox.tick()[0] == []
     assert inbox.tick()[0] == ["one"]
 
 

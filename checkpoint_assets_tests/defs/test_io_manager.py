@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -253,14 +254,54 @@ def test_pictures_cannot_be_read_as_text(captured: Project, received: Received) 
     assert "screenshot cannot be read as str (as bytes)" in said
 
 
-def test_an_annotation_that_is_not_kept_fails_the_type_check(
-    captured: Project, received: Received
+@pytest.mark.parametrize(
+    ("upstream", "annotation", "said"),
+    [
+        ("html_snapshots", int, "html_snapshots cannot be loaded as int; annotate the input"),
+        ("html_snapshots", str, "DataFrame, StepArtifacts, SessionManifest, dict or list"),
+        ("html_snapshots", pd.DataFrame, "as StepArtifacts, SessionManifest or dict"),
+        ("screenshots", list, "as StepArtifacts, SessionManifest or dict"),
+        ("capture_session", StepArtifacts[str], "as SessionManifest or dict"),
+        ("capture_session", pd.DataFrame, "as SessionManifest or dict"),
+    ],
+)
+def test_an_annotation_that_does_not_fit_is_refused_with_those_that_do(
+    captured: Project, received: Received, upstream: str, annotation: object, said: str
 ) -> None:
-    consumer = received.by("html_snapshots", int)
+    consumer = received.by(upstream, annotation)
 
-    said = failure(captured.materialize(consumer, key="shop-visit"))
+    assert said in failure(captured.materialize(consumer, key="shop-visit"))
 
-    assert 'Type check failed for step input "value"' in said
+
+@pytest.mark.parametrize(
+    ("content", "annotation", "said"),
+    [
+        (pd.DataFrame({"a": [1]}), dict, "facts cannot be loaded as dict; annotate"),
+        (pd.DataFrame({"a": [1]}), StepArtifacts[str], "as DataFrame"),
+        ({"a": 1}, pd.DataFrame, "facts cannot be loaded as DataFrame; annotate"),
+        ({"a": 1}, SessionManifest, "as dict or list"),
+        ({"a": 1}, StepArtifacts[str], "as dict or list"),
+    ],
+)
+def test_an_asset_of_ones_own_is_refused_as_what_it_is_not(
+    captured: Project, received: Received, content: object, annotation: object, said: str
+) -> None:
+    @dg.asset(partitions_def=scenario_partitions)
+    def facts():  # type: ignore[no-untyped-def]
+        return content
+
+    # What another test has left of an asset of that name.
+    shutil.rmtree(captured.store / "_views" / "facts", ignore_errors=True)
+    consumer = received.by("facts", annotation)
+
+    assert said in failure(captured.materialize(facts, consumer, key="shop-visit"))
+
+
+def test_a_session_as_a_dict_is_its_manifest_as_json(captured: Project) -> None:
+    value = load(captured, "capture_session", dict)
+
+    assert value["session_id"] == captured.sessions()[0].session_id
+    assert value["state"] == "complete"
 
 
 def test_an_input_that_was_never_materialized_says_so(project: Project, received: Received) -> None:

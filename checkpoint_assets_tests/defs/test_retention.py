@@ -9,12 +9,13 @@ import dagster as dg
 import pytest
 
 from checkpoint_assets.config import RetentionRule
+from checkpoint_assets.defs.capture_runs import register_scenarios
 from checkpoint_assets.defs.catalogue import SyncCatalogue
 from checkpoint_assets.defs.resources import CaptureSetup
 from checkpoint_assets.model.clock import ManualClock, system_clock
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.blocking import SyncStorageManager
-from checkpoint_assets_tests.defs.project import Project, failure
+from checkpoint_assets_tests.defs.project import NOTE, Project, failure
 
 pytestmark = pytest.mark.dagster
 
@@ -98,6 +99,32 @@ def test_the_rule_of_a_scenario_file_counts(old: Project, tmp_path: Path) -> Non
     )
     assert run(old, dry_run=False).success
     assert len(old.storage.list_sessions()) == 9
+
+
+def test_a_partition_goes_with_the_last_session_of_a_scenario_without_a_file(
+    old: Project,
+) -> None:
+    register_scenarios(old.instance, ["note", "gone"])
+    old.add(NOTE.replace("name: note", "name: kept"))
+    everything = RetentionRule(name="all", keep_last=0)
+
+    def partitions() -> set[str]:
+        return set(old.instance.get_dynamic_partitions("scenarios"))
+
+    assert run(old, LAST, dry_run=True).success
+    assert partitions() == {"note", "gone", "kept"}
+    assert run(old, LAST, dry_run=False).success
+    assert partitions() == {"note", "kept"}
+    assert run(old, everything, dry_run=False, insist=True).success
+    assert partitions() == {"kept"}
+
+
+def test_no_partition_goes_while_a_file_cannot_be_read(old: Project) -> None:
+    register_scenarios(old.instance, ["gone"])
+    (old.scenarios / "broken.yaml").write_text("name: [")
+
+    assert run(old, dry_run=False).success
+    assert old.instance.get_dynamic_partitions("scenarios") == ["gone"]
 
 
 def test_pressure_starts_the_job_only_above_the_limit(old: Project) -> None:

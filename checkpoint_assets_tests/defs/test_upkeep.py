@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 from dagster_aws.s3 import S3Resource
 
+from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.defs.failed_captures import close_open_session, failed_captures
 from checkpoint_assets.defs.progress import SESSION_BEGUN
 from checkpoint_assets.defs.resources import StorageResource
@@ -42,6 +43,40 @@ def test_a_good_store_is_verified_and_a_bad_one_fails_with_its_findings(project:
     result = run(project, "verify_job")
     assert "truncated" in failure(result)
     assert page.exists()
+
+
+def test_a_repair_is_told_to_the_catalogue(project: Project) -> None:
+    for step in ("0001-goto", "0002-click"):
+        project.storage.store_step_data("s1", step, html_content=f"<p>{step}")
+    catalogue = SyncCatalogue(project.storage)
+    catalogue.append_session("s1")
+    page = project.store / "s1" / "0001-goto.html"
+    page.chmod(0o600)
+    page.write_bytes(b"")
+    assert len(catalogue.steps()) == 2
+    job = project.definitions().resolve_job_def("verify_job")
+    job.execute_in_process(
+        instance=project.instance,
+        run_config={"ops": {"verify_store": {"config": {"repair": True}}}},
+        raise_on_error=False,
+    )
+
+    assert list(catalogue.steps()["step_id"]) == ["0002-click"]
+
+
+def test_a_rebuild_makes_the_catalogue_of_what_is_stored(project: Project) -> None:
+    project.storage.store_step_data("s1", "0001-goto", html_content="<p>tea")
+    project.storage.store_step_data("s2", "0001-goto", html_content="<p>cup")
+    (project.store / "_catalog").mkdir()
+    (project.store / "_catalog" / "HEAD.json").write_bytes(b"{")
+    assert run(project, "catalogue_rebuild_job").success
+    assert list(SyncCatalogue(project.storage).sessions()["session_id"]) == ["s1", "s2"]
+
+    record = project.store / "s2" / "0001-goto.metadata.json"
+    record.chmod(0o600)
+    record.write_bytes(b"{")
+    assert "1 sessions could not be read" in failure(run(project, "catalogue_rebuild_job"))
+    assert list(SyncCatalogue(project.storage).sessions()["session_id"]) == ["s1", "s2"]
 
 
 def test_a_drain_without_a_spool_does_nothing(project: Project) -> None:
@@ -110,6 +145,7 @@ def test_a_session_whose_run_died_is_closed_as_incomplete(project: Project) -> N
     manifest = project.storage.get_manifest("s1")
     assert (manifest.state, manifest.scenario) == (SessionState.INCOMPLETE, "note")
     assert result.run_id in (manifest.reason or "")
+    assert list(SyncCatalogue(project.storage).sessions()["state"]) == ["incomplete"]
 
 
 def test_a_session_that_has_an_end_keeps_it(project: Project) -> None:

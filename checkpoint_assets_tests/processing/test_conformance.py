@@ -8,8 +8,7 @@ import pytest
 
 from checkpoint_assets.interfaces import IPipeline, IProcessingManager, IProcessor
 from checkpoint_assets.model.clock import system_clock
-from checkpoint_assets.model.contract_records import ProcessingResult
-from checkpoint_assets.model.records import CollectedData
+from checkpoint_assets.model.contract_records import CollectedData, ProcessingResult
 from checkpoint_assets.processing.metadata_parser import PageMetadataParser
 from checkpoint_assets.processing.pipeline import Pipeline
 from checkpoint_assets.processing.processing_manager import ProcessingManager

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from checkpoint_assets.model.clock import system_clock
-from checkpoint_assets.model.contract_records import ParsedMetadata
-from checkpoint_assets.model.records import CollectedData
+from checkpoint_assets.model.contract_records import CollectedData, ParsedMetadata
 from checkpoint_assets.processing.metadata_parser import PageMetadataParser
 from checkpoint_assets.processing.page_metadata import PageMetadata
 from checkpoint_assets_tests.processing.steps import step

@@ -29,7 +29,7 @@ from checkpoint_assets_tests.catalogue.case import DAY, HOUR, Shop
 from checkpoint_assets_tests.fault.scale import printed_seed, scaled
 from checkpoint_assets_tests.retention.interrupted import InterruptedStore, Killed
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(1200)]
 
 HISTORIES = scaled(12, 300)
 FLOOR = DAY
@@ -73,10 +73,10 @@ class Model(Shop):
         names = [name for name, session in self.sessions.items() if session.there is there]
         return self.chance.choice(names) if names else None
 
-    async def interrupted(self, work: Awaitable[object]) -> object | None:
+    async def interrupted(self, work: Awaitable[object], within: int = 8) -> object | None:
         """What the work returned; ``None`` if it was cut short. What is done after that is new."""
         error = self.chance.choice([Killed(), StoreUnavailable("503 SlowDown")])
-        self.weak.interrupt(self.chance.randint(1, 8), error, after=self.chance.random() < 0.5)
+        self.weak.interrupt(self.chance.randint(1, within), error, after=self.chance.random() < 0.5)
         try:
             return await work
         except (Killed, StoreUnavailable, PartialFailure):
@@ -107,7 +107,9 @@ class Model(Shop):
         """A capture that dies: its session stays open, and the catalogue knows nothing of it."""
         name = f"{self.chance.choice('ab')}{len(self.sessions):02d}"
         self.untold.add(name)
-        await self._store(name)
+        await self.interrupted(self._store(name))
+        # It may have died before its first step was whole.
+        self.sessions[name].there = name in await self.storage.list_sessions()
 
     async def do_recover(self) -> None:
         """What a sensor does for the dead: close, and tell the catalogue."""
@@ -139,6 +141,26 @@ class Model(Shop):
             await self.storage.unpin(name)
             self.sessions[name].pinned = False
             await self.catalogue.append_events([name])
+
+    async def do_fault(self) -> None:
+        """A call that is cut short, and made again by whoever lives on: it counts once."""
+        if name := self.one():
+            ends = self.clock.now() + 3 * DAY
+            pins = self.chance.random() < 0.5
+
+            def call() -> Awaitable[object]:
+                if pins:
+                    return self.storage.pin(name, "mine")
+                return self.storage.set_expiration(name, expires_at=ends)
+
+            await self.interrupted(call(), within=2)
+            await call()
+            if pins:
+                self.sessions[name].pinned = True
+            else:
+                self.sessions[name].expires_at = ends
+            if await self.interrupted(self.catalogue.append_events([name]), within=2) is None:
+                self.untold.add(name)
 
     async def do_plan(self) -> None:
         policies = self.chance.choice(POLICIES)

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from checkpoint_assets.model.clock import system_clock
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.event_log import logged_events
 from checkpoint_assets.runtime.events import EventEmitter
 

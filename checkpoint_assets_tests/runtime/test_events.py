@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from checkpoint_assets.interfaces import IEventEmitter
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.events import EventEmitter
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from checkpoint_assets.model.contract_records import SystemEvent
 from checkpoint_assets.model.enums import EventType
-from checkpoint_assets.model.records import SystemEvent
 from checkpoint_assets.runtime.events import EventEmitter
 from checkpoint_assets.runtime.portal import Portal
 from checkpoint_assets.runtime.terminal import QUIET_SECONDS, Terminal

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from checkpoint_assets.model.contract_records import QueryCriteria, StorageLocation
+from checkpoint_assets.model.contract_records import CollectedData, QueryCriteria, StorageLocation
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.errors import InvalidInput, NotRegistered, PartialFailure, StorageFull
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.storage.blocking import SyncStorageManager
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.testing.mocks import MockStorageBackend

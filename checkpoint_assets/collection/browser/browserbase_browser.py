@@ -7,22 +7,26 @@ import contextlib
 from datetime import datetime
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, CDPSession
+from browserbase import BrowserbaseError
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page
 from playwright.async_api import Error as PlaywrightError
 
+from checkpoint_assets.collection.browser.browserbase_client import translated
 from checkpoint_assets.collection.browser.browserbase_links import (
     described,
     links_afterwards,
     live_links,
 )
-from checkpoint_assets.collection.browser.browserbase_sessions import BrowserbaseSessions
+from checkpoint_assets.collection.browser.browserbase_sessions import LIVE, BrowserbaseSessions
 from checkpoint_assets.collection.browser.cdp_driver import CdpDriver
 from checkpoint_assets.collection.browser.deadline import within
-from checkpoint_assets.collection.browser.given_context import furnish
+from checkpoint_assets.collection.browser.given_context import furnish, page_of, target_id
 from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.errors import BrowserUnavailable, DataCollectionError
 from checkpoint_assets.runtime.cleanup import to_the_end
+
+MOST_RECONNECTIONS = 3
 
 
 class BrowserbaseBrowser:
@@ -51,6 +55,8 @@ class BrowserbaseBrowser:
         self._failure: DataCollectionError | None = None
         self._browser: Browser | None = None
         self._emulation: CDPSession | None = None
+        self._options: dict[str, Any] = {}
+        self._target: str | None = None
         self._closed = False
         self.version: str | None = None
         self.remote: dict[str, Any] = {}
@@ -101,10 +107,41 @@ class BrowserbaseBrowser:
         if self._browser is None or not self._browser.contexts:
             raise BrowserUnavailable("the session has no browser context")
         context = self._browser.contexts[0]
-        self._emulation = await within(
-            self._settings.timeouts.launch, furnish(context, options), "preparing the session"
-        )
+        seconds = self._settings.timeouts.launch
+        self._emulation = await within(seconds, furnish(context, options), "preparing the session")
+        self._target = await within(seconds, target_id(self._emulation), "asking for the page")
+        # Not the log-in state: to set it again would undo what the session has done since.
+        self._options = {key: each for key, each in options.items() if key != "storage_state"}
         return context
+
+    async def reconnect(self) -> Page | None:
+        """The session's page over a new connection, if the old one was lost and the session runs.
+
+        ``None`` if the connection is there, if sessions are not kept alive, if this one has ended,
+        or if it was lost ``MOST_RECONNECTIONS`` times before. Raises ``DataCollectionError``.
+        """
+        if self._browser is None or self._browser.is_connected() or self._target is None:
+            return None
+        before = self.remote.get("reconnected", 0)
+        if not self._settings.browserbase.keep_alive or before == MOST_RECONNECTIONS:
+            return None
+        try:
+            found = await self._sessions.client.sessions.retrieve(self._session.id)
+        except BrowserbaseError as err:
+            raise translated(err, "asking for the session") from None
+        if found.status not in LIVE or not found.connect_url:
+            return None
+        self._redactor.add([found.connect_url])
+        self._browser = await self._driver.connect(found.connect_url)
+        context = self._browser.contexts[0]
+        seconds = self._settings.timeouts.launch
+        page = await within(seconds, page_of(context, self._target), "finding the page")
+        if page is None:
+            return None
+        preparing = furnish(context, self._options, page)
+        self._emulation = await within(seconds, preparing, "preparing the session")
+        self.remote["reconnected"] = before + 1
+        return page
 
     async def leave(self, context: BrowserContext) -> None:
         """Nothing: to close a session's own context would be to kill its browser."""

@@ -45,9 +45,18 @@ async def live_links(client: AsyncBrowserbase, session_id: str, seconds: float) 
 
 
 async def links_afterwards(
-    client: AsyncBrowserbase, session_id: str, seconds: float, *, log: bool, record: bool
+    client: AsyncBrowserbase,
+    session_id: str,
+    seconds: float,
+    *,
+    log: bool,
+    record: bool,
+    make_videos: bool = True,
 ) -> dict[str, Any]:
-    """How the session ended, and what there is of logs, replays and videos."""
+    """How the session ended, and what there is of logs, replays and videos.
+
+    Videos are made when somebody asks for it: here, if ``make_videos``.
+    """
     words: dict[str, Any] = {}
     if (session := await _asked(client.sessions.retrieve(session_id), seconds)) is not None:
         words = {"status": session.status, "proxy_bytes": getattr(session, "proxy_bytes", 0)}
@@ -68,7 +77,9 @@ async def links_afterwards(
             }
             for page in replay.pages[:_PAGES]
         ]
-        videos = await _asked(client.sessions.recording.downloads.create(session_id), seconds)
+        downloads = client.sessions.recording.downloads
+        ask = downloads.create if make_videos else downloads.list
+        videos = await _asked(ask(session_id), seconds)
         if videos is not None:
             words["videos"] = [
                 {"path": f"{base}/recording/downloads", "page_id": each.page_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -38,6 +38,8 @@ from checkpoint_assets.model.errors import BrowserUnavailable, DataCollectionErr
 from checkpoint_assets.runtime.cleanup import to_the_end
 
 Sleep = Callable[[float], Awaitable[None]]
+# Whether our session of that id has ended, whoever captured it.
+IsClosed = Callable[[str], Awaitable[bool]]
 
 LIVE = frozenset({"PENDING", "RUNNING"})
 SHORTEST, LONGEST = 60, 21_600
@@ -129,11 +131,7 @@ class BrowserbaseSessions:
         failures = 0
         while True:
             try:
-                request = self.client.with_options(max_retries=0).sessions.create(
-                    **self._body(session_id, extension_id)
-                )
-                # To its end also when cancelled: then there is a session to be released.
-                return await to_the_end(asyncio.ensure_future(request))
+                return await self._request(self._body(session_id, extension_id))
             except RateLimitError as err:
                 seconds = seconds_to_wait(err)
                 if seconds is None:
@@ -146,6 +144,19 @@ class BrowserbaseSessions:
                 if found := await self._reconcile(session_id):
                     return found
                 await self._sleep(0.5 * 2**failures)
+
+    async def _request(self, body: dict[str, Any]) -> Any:
+        """One request, to its end also when cancelled: then there is a session to be released."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        request = self.client.with_options(max_retries=0).sessions.create(**body)
+        try:
+            return await to_the_end(asyncio.ensure_future(request))
+        except BrowserbaseError as err:
+            # A refusal may come first, and whoever is cancelled must not wait for the next try.
+            if task and task.cancelling() > before:
+                raise asyncio.CancelledError from err
+            raise
 
     async def _reconcile(self, session_id: str) -> Any:
         """The session that a lost answer was about, if there is one; more than one are released."""
@@ -214,31 +225,33 @@ class BrowserbaseSessions:
                 raise translated(err, "releasing a session") from None
 
     async def release_orphans(
-        self, *, older_than: timedelta | None = None, spare: Collection[str] = ()
+        self, *, older_than: timedelta | None = None, is_closed: IsClosed | None = None
     ) -> list[str]:
         """Release sessions of ours that nobody captures in any more; their Browserbase ids.
 
-        Those are: created by a process of this machine that has ended, or older than a session
-        may be (``older_than``; by default as long as one of ours can last). ``spare`` names ids
-        of sessions to leave alone. Raises ``DataCollectionError`` if Browserbase refuses.
+        Those are: created by a process of this machine that has ended, older than a session may
+        be (``older_than``; by default as long as one of ours can last), or created for a session
+        of ours that ``is_closed`` says is closed. What others have created, and what this object
+        captures in, is left alone. Raises ``DataCollectionError`` if Browserbase refuses.
         """
         limit = older_than
         if limit is None:
             limit = timedelta(seconds=self._body("")["api_timeout"])
         try:
-            found = await self.client.sessions.list(q=query(OURS, "1"), status="RUNNING")
+            found = await self.client.sessions.list(q=query(OURS, "1"))
         except BrowserbaseError as err:
             raise translated(err, "looking for orphans") from None
         released: list[str] = []
         for each in found:
             ours = tag(each, SESSION)
+            if each.status not in LIVE or ours is None or ours in self._mine:
+                continue
             owner = Owner.parse(tag(each, OWNER))
             old = self._clock.now() - each.created_at >= limit
             ended = owner is not None and owner.gone_from(self._owner)
-            if each.id in spare or ours in self._mine or not (old or ended):
-                continue
-            await self._release(each.id)
-            released.append(each.id)
+            if old or ended or (is_closed is not None and await is_closed(ours)):
+                await self._release(each.id)
+                released.append(each.id)
         return released
 
     async def close(self) -> None:

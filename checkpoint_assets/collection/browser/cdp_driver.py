@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import difflib
 import re
 from typing import Any, Self
 
-from playwright.async_api import Browser, Playwright, async_playwright
-from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Browser
 
 from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.playwright_driver import PlaywrightDriver
 from checkpoint_assets.collection.redaction import redact_url
 from checkpoint_assets.config import Settings
-from checkpoint_assets.model.errors import (
-    BrowserUnavailable,
-    DataCollectionError,
-    InvalidScenario,
-)
-from checkpoint_assets.runtime.cleanup import to_the_end
+from checkpoint_assets.model.errors import BrowserUnavailable, DataCollectionError
 
 _REASON = re.compile(r"\b(4\d\d|5\d\d|E[A-Z]{4,}|net::ERR_\w+)\b[^\n]{0,40}")
 
@@ -29,22 +21,19 @@ class CdpDriver:
 
     def __init__(self, settings: Settings) -> None:
         self._timeouts = settings.timeouts
-        self._playwright: Playwright | None = None
-        self._starting = asyncio.Lock()
+        self._playwright = PlaywrightDriver(settings.timeouts)
 
     async def connect(self, url: str, *, watch_only: bool = False) -> Browser:
         """The browser at the address. Raises ``BrowserUnavailable``, whose text has no secret.
 
         ``watch_only`` changes nothing there: no emulation, no focus, no download folder.
         """
-        playwright = await self._running()
+        chromium = await self._playwright.chromium()
         seconds = self._timeouts.launch
         try:
             return await within(
                 seconds,
-                playwright.chromium.connect_over_cdp(
-                    url, timeout=seconds * 1000, no_defaults=watch_only
-                ),
+                chromium.connect_over_cdp(url, timeout=seconds * 1000, no_defaults=watch_only),
                 "connecting",
             )
         except DataCollectionError as err:
@@ -57,33 +46,15 @@ class CdpDriver:
 
     async def start(self) -> None:
         """Start the driver, if it does not run. Raises ``DataCollectionError``."""
-        await self._running()
+        await self._playwright.chromium()
 
     def device(self, name: str) -> dict[str, Any]:
         """Playwright's settings for the named device. Raises ``InvalidScenario``."""
-        devices = self._playwright.devices if self._playwright else {}
-        if name not in devices:
-            near = difflib.get_close_matches(name, devices, n=1)
-            raise InvalidScenario(
-                f"there is no device {name!r}", hint=f"did you mean {near[0]!r}?" if near else None
-            )
-        known = dict(devices[name])
-        known.pop("default_browser_type", None)
-        return known
-
-    async def _running(self) -> Playwright:
-        async with self._starting:
-            if self._playwright is None:
-                starting = within(self._timeouts.launch, async_playwright().start(), "Playwright")
-                self._playwright = await to_the_end(asyncio.ensure_future(starting))
-            return self._playwright
+        return self._playwright.device(name)
 
     async def close(self) -> None:
         """End the driver and its connections. Safe to call twice."""
-        playwright, self._playwright = self._playwright, None
-        if playwright is not None:
-            with contextlib.suppress(DataCollectionError, PlaywrightError):
-                await within(self._timeouts.close, playwright.stop(), "stopping Playwright")
+        await self._playwright.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from playwright.async_api import CDPSession, Page, Playwright
+from playwright.async_api import BrowserContext, CDPSession, Page, Playwright
 from playwright.async_api import Error as PlaywrightError
 
 ENGINE = "closed"
@@ -42,8 +42,20 @@ _NO_CSS = re.compile(r"\s*(?:[\w:*-]+=|//|\.\.|[\"'])")
 
 
 async def register_engine(playwright: Playwright) -> None:
-    """Make ``closed=`` known, once for each driver, before the first page."""
+    """Make ``closed=`` known, once for each driver, before the first page.
+
+    A context that a browser has when it is connected to does not learn of it by that.
+    """
     await playwright.selectors.register(ENGINE, _SCRIPT, content_script=True)
+
+
+async def register_engine_in(context: BrowserContext) -> None:
+    """Make ``closed=`` known in a context that was there before we connected to its browser."""
+    # Playwright tells of engines only when one is registered or a context is made, and there is
+    # no public way to tell it later.
+    channel: Any = context._impl_obj._channel  # pyright: ignore[reportPrivateUsage]
+    engine = {"name": ENGINE, "source": _SCRIPT, "contentScript": True}
+    await channel.registerSelectorEngine(selectorEngine=engine, timeout=0)
 
 
 def through_closed_roots(selector: str) -> str | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.async_api import BrowserContext, CDPSession
+from playwright.async_api import BrowserContext, CDPSession, Page
 
+from checkpoint_assets.collection.browser.closed_search import register_engine_in
 from checkpoint_assets.model.errors import InvalidScenario
 
 # What Playwright sets when it makes a context, and how it is set afterwards.
@@ -15,15 +16,18 @@ _KNOWN = {
 }
 
 
-async def furnish(context: BrowserContext, options: dict[str, Any]) -> CDPSession:
-    """Give the context's first page these options of Playwright's ``new_context``.
+async def furnish(
+    context: BrowserContext, options: dict[str, Any], page: Page | None = None
+) -> CDPSession:
+    """Give the context's first page, or that one, these options of Playwright's ``new_context``.
 
     They last as long as the CDP session that is returned. Raises ``InvalidScenario`` for one that
     a context which is there already cannot be given.
     """
     if unknown := set(options) - _KNOWN:
         raise InvalidScenario(f"a remote session cannot be given {', '.join(sorted(unknown))}")
-    page = context.pages[0] if context.pages else await context.new_page()
+    await register_engine_in(context)
+    page = page or (context.pages[0] if context.pages else await context.new_page())
     cdp = await context.new_cdp_session(page)
     size = options["viewport"]
     mobile = bool(options.get("is_mobile"))
@@ -50,3 +54,19 @@ async def furnish(context: BrowserContext, options: dict[str, Any]) -> CDPSessio
         await context.set_storage_state(state)
     await context.grant_permissions([])
     return cdp
+
+
+async def target_id(cdp: CDPSession) -> str:
+    """What CDP calls the page that the session is attached to, whoever is connected."""
+    return (await cdp.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+
+
+async def page_of(context: BrowserContext, target: str) -> Page | None:
+    """The context's page of that target."""
+    for page in context.pages:
+        cdp = await context.new_cdp_session(page)
+        found = await target_id(cdp)
+        await cdp.detach()
+        if found == target:
+            return page
+    return None

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import os
 from pathlib import Path
 from typing import Any, Self
 
-from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext
 from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.browser.chromium import find_chromium, launch_arguments
-from checkpoint_assets.collection.browser.closed_search import register_engine
 from checkpoint_assets.collection.browser.deadline import within
+from checkpoint_assets.collection.browser.playwright_driver import PlaywrightDriver
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.errors import (
     BrowserCrashed,
     BrowserUnavailable,
     DataCollectionError,
-    InvalidScenario,
 )
 from checkpoint_assets.runtime.cleanup import to_the_end
 
@@ -37,7 +35,7 @@ class LocalChromium:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._playwright: Playwright | None = None
+        self._playwright = PlaywrightDriver(settings.timeouts)
         self._browser: Browser | None = None
         self._starting = asyncio.Lock()
 
@@ -52,15 +50,7 @@ class LocalChromium:
 
     def device(self, name: str) -> dict[str, Any]:
         """Playwright's settings for the named device. Raises ``InvalidScenario``."""
-        devices = self._playwright.devices if self._playwright else {}
-        if name not in devices:
-            near = difflib.get_close_matches(name, devices, n=1)
-            raise InvalidScenario(
-                f"there is no device {name!r}", hint=f"did you mean {near[0]!r}?" if near else None
-            )
-        known = dict(devices[name])
-        known.pop("default_browser_type", None)
-        return known
+        return self._playwright.device(name)
 
     @property
     def running(self) -> Browser | None:
@@ -111,12 +101,10 @@ class LocalChromium:
         await self._stop()
         executable = find_chromium(self._settings.chromium)
         try:
-            self._playwright = await within(
-                self._settings.timeouts.launch, _start_driver(), "starting Playwright"
-            )
+            chromium = await self._playwright.chromium()
             self._browser = await within(
                 self._settings.timeouts.launch,
-                self._playwright.chromium.launch(
+                chromium.launch(
                     executable_path=executable,
                     headless=self._settings.headless,
                     args=launch_arguments(self._settings.chromium_arguments),
@@ -139,16 +127,11 @@ class LocalChromium:
 
     async def _stop(self) -> None:
         browser, self._browser = self._browser, None
-        playwright, self._playwright = self._playwright, None
         # A browser that is hung or gone answers nothing; ending the driver ends it all the same.
         with contextlib.suppress(DataCollectionError, PlaywrightError):
             if browser is not None:
                 await within(self._settings.timeouts.close, browser.close(), "closing the browser")
-        if playwright is not None:
-            with contextlib.suppress(DataCollectionError, PlaywrightError):
-                await within(
-                    self._settings.timeouts.close, playwright.stop(), "stopping Playwright"
-                )
+        await self._playwright.close()
 
     async def close(self) -> None:
         """End the browser. Safe to call twice."""
@@ -159,24 +142,6 @@ class LocalChromium:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-async def _start_driver() -> Playwright:
-    try:
-        playwright = await async_playwright().start()
-    except PlaywrightError:
-        raise
-    except Exception as err:  # a driver that does not start is reported as a bare Exception
-        raise BrowserUnavailable(
-            f"Playwright's driver does not start: {err}",
-            hint="see what `playwright --version` says; Debian may lack libatomic1",
-        ) from err
-    try:
-        await register_engine(playwright)
-    except PlaywrightError:
-        await playwright.stop()
-        raise
-    return playwright
 
 
 async def _memory(browser: Browser) -> int:

@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from playwright.async_api import BrowserContext
+from playwright.async_api import BrowserContext, Page
 from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.address_gate import Resolve, resolve
+from checkpoint_assets.collection.browser.document_gate import DocumentGate
 from checkpoint_assets.collection.browser.forward_proxy import Dial, ForwardProxy, dial
 from checkpoint_assets.collection.browser.session_browser import SessionBrowser
 from checkpoint_assets.collection.browser.step_runner import CapturedStep, StepRunner
@@ -22,9 +23,9 @@ from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.collection.steps import Goto, Step
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import DataCollectionError, InvalidScenario
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.runtime.cleanup import to_the_end
 
 # Captured whatever else is left out: a step without them would say nothing.
@@ -99,22 +100,55 @@ class LocalBrowserSource:
             self._settings.encode_threads, thread_name_prefix="checkpoint-encode"
         )
         try:
-            self._runner = await StepRunner.open(
-                self._context,
-                self._settings,
-                base_url=self._base_url(),
-                allowed=self._allowed(),
-                secrets=self._secrets,
-                redactor=self._redactor,
-                encoders=self._encoders,
-                clock=self._clock,
-                timeout=self._scenario.timeout,
-                proxy=self._proxy,
-                resolver=self._resolver,
-                actor=getattr(self._browser, "act", None),
-            )
+            self._runner = await self._open(self._context, self._encoders)
         except PlaywrightError as err:
             raise DataCollectionError(f"the page could not be opened: {err.message}") from err
+
+    async def _open(
+        self,
+        context: BrowserContext,
+        encoders: ThreadPoolExecutor,
+        page: Page | None = None,
+        **before: Any,
+    ) -> StepRunner:
+        return await StepRunner.open(
+            context,
+            self._settings,
+            base_url=self._base_url(),
+            allowed=self._allowed(),
+            secrets=self._secrets,
+            redactor=self._redactor,
+            encoders=encoders,
+            clock=self._clock,
+            timeout=self._scenario.timeout,
+            proxy=self._proxy or DocumentGate(self._allowed(), resolver=self._resolver),
+            resolver=self._resolver,
+            actor=getattr(self._browser, "act", None),
+            page=page,
+            **before,
+        )
+
+    async def _again(self, runner: StepRunner) -> StepRunner | None:
+        """A runner on the same page over a new connection, if the old one was lost and it is there.
+
+        Only browsers elsewhere can be reconnected to. What cannot be done again stays an error of
+        whoever finds the connection gone.
+        """
+        reconnect = getattr(self._browser, "reconnect", None)
+        if reconnect is None or self._encoders is None:
+            return None
+        try:
+            page: Page | None = await reconnect()
+            if page is None:
+                return None
+            self._context = page.context
+            # What a mobile page makes of its metrics is its own affair.
+            viewport = None if self._context_options().get("is_mobile") else runner.viewport
+            return await self._open(
+                page.context, self._encoders, page, scale=runner.scale, viewport=viewport
+            )
+        except (DataCollectionError, PlaywrightError):
+            return None
 
     async def disconnect(self) -> None:
         stream, self._stream = self._stream, None
@@ -163,12 +197,15 @@ class LocalBrowserSource:
         try:
             for ordinal, step in enumerate(self._steps(), start=1):
                 kept = self._scenario.collect.keeps(ordinal, step.kind)
+                runner = await self._again(runner) or runner
                 run = await runner.run(
                     step,
                     ordinal,
                     artifacts=self._artifacts if kept else self._artifacts & ALWAYS,
                     full_page=self._scenario.collect.full_page,
                 )
+                if run.unseen is not None and (again := await self._again(runner)):
+                    runner, run = again, await again.see(run.unseen)
                 await queue.put(run.captured)
                 if run.error is not None:
                     raise run.error

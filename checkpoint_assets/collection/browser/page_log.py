@@ -17,6 +17,7 @@ from playwright.async_api import (
 )
 from playwright.async_api import Error as PlaywrightError
 
+from checkpoint_assets.collection.browser.document_gate import DocumentGate
 from checkpoint_assets.collection.browser.forward_proxy import ForwardProxy
 from checkpoint_assets.collection.redaction import redact_url
 from checkpoint_assets.model.errors import NavigationFailed
@@ -39,7 +40,7 @@ class PageLog:
     answered; ``crashed`` is whether its renderer crashed.
     """
 
-    def __init__(self, page: Page, proxy: ForwardProxy | None = None) -> None:
+    def __init__(self, page: Page, proxy: ForwardProxy | DocumentGate | None = None) -> None:
         self._page = page
         self._proxy = proxy
         self._entries: dict[str, list[dict[str, Any]]] = {}

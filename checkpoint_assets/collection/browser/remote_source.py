@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any, Protocol
 
+from checkpoint_assets.collection.browser.document_gate import NOT_FILTERED
 from checkpoint_assets.collection.browser.local_source import LocalBrowserSource
 from checkpoint_assets.collection.browser.session_browser import SessionBrowser
 from checkpoint_assets.collection.scenario import Scenario
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.errors import DataCollectionError
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.runtime.cleanup import to_the_end
 
 # A session is left so many seconds before it ends by itself.
@@ -51,8 +52,9 @@ class RemoteSource:
 
     @property
     def remote(self) -> dict[str, Any]:
-        """Ids and links of the session elsewhere."""
-        return dict(getattr(self._browser, "remote", {}))
+        """Ids and links of the session elsewhere, and what of its network was not filtered."""
+        words = dict(getattr(self._browser, "remote", {}))
+        return words if self._browser.contained else {**words, "not_filtered": list(NOT_FILTERED)}
 
     def get_source_id(self) -> str:
         return f"{self._scenario.source}:{self._scenario.name}"

@@ -71,6 +71,14 @@ def encode_screenshot(
     return Screenshot(webp, image.width, image.height, lossless)
 
 
+def stored_picture(picture: bytes, settings: Capture | None = None) -> Screenshot:
+    """A PNG or a WebP that somebody else took, as WebP. Raises ``InvalidScreenshot``."""
+    if not picture.startswith(b"RIFF"):
+        return encode_screenshot(picture, settings=settings)
+    image = _decode(picture, "WEBP")
+    return Screenshot(picture, image.width, image.height)
+
+
 def _encode(image: Image.Image, settings: Capture) -> tuple[bytes, bool]:
     lossy = {"quality": settings.quality, "method": 2}
     if settings.screenshots == "lossy":

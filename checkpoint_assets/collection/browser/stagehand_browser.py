@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+from dataclasses import dataclass, field
 from typing import Any
 
 from browserbase import BrowserbaseError
@@ -22,6 +23,14 @@ from checkpoint_assets.model.errors import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class StagehandModel:
+    """The model that Stagehand asks: its name, or an async callback; and the key for it."""
+
+    model: Any
+    api_key: str | None = field(default=None, repr=False)
+
+
 def stagehand_package() -> Any:
     """The package, which is an extra. Raises ``InvalidConfiguration`` where it is not installed."""
     try:
@@ -34,10 +43,7 @@ def stagehand_package() -> Any:
 
 
 class StagehandBrowser(BrowserbaseBrowser):
-    """A ``BrowserbaseBrowser`` with Stagehand's extension in it, and ``model`` to ask.
-
-    ``model`` is what Stagehand takes: a name, or an async callback.
-    """
+    """A ``BrowserbaseBrowser`` with Stagehand's extension in it, and ``model`` to ask."""
 
     def __init__(
         self,
@@ -46,9 +52,10 @@ class StagehandBrowser(BrowserbaseBrowser):
         driver: CdpDriver,
         settings: Settings,
         redactor: Redactor,
-        model: Any,
+        model: StagehandModel,
     ) -> None:
         super().__init__(session_id, sessions, driver, settings, redactor)
+        redactor.add([model.api_key] if model.api_key else [])
         self._package = stagehand_package()
         self._model = model
         self._extension_id: str | None = None
@@ -81,7 +88,7 @@ class StagehandBrowser(BrowserbaseBrowser):
                     session_id=self._session.id,
                 )
                 self._agent = await self._package.Stagehand.create(
-                    browser=handle, model=self._model
+                    browser=handle, model=self._model.model, model_api_key=self._model.api_key
                 )
         except Exception as err:  # noqa: BLE001 (Stagehand has no tree of errors of its own)
             raise BrowserUnavailable(

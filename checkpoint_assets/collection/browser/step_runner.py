@@ -17,6 +17,7 @@ from playwright.async_api import Error as PlaywrightError
 from checkpoint_assets.collection.action_record import ActionRecord
 from checkpoint_assets.collection.address_gate import Resolve, resolve
 from checkpoint_assets.collection.browser.deadline import is_gone, translate, within
+from checkpoint_assets.collection.browser.document_gate import DocumentGate
 from checkpoint_assets.collection.browser.fallback_capture import FallbackCapture
 from checkpoint_assets.collection.browser.fallback_world import FallbackWorld
 from checkpoint_assets.collection.browser.forward_proxy import ForwardProxy
@@ -54,11 +55,26 @@ class CapturedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Doing:
+    """A step that is being done: what was asked for, and what is known of it so far."""
+
+    step: Step
+    record: ActionRecord
+    timestamp: datetime
+    artifacts: Collection[Artifact]
+    full_page: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A step that was done: the capture, being encoded, and what went wrong, if anything."""
+    """A step that was done: the capture, being encoded, and what went wrong, if anything.
+
+    ``unseen``: the action was done, and the browser was gone before its page could be captured.
+    """
 
     captured: asyncio.Future[CapturedStep]
     error: DataCollectionError | None
+    unseen: Doing | None = None
 
 
 class StepRunner:
@@ -74,9 +90,15 @@ class StepRunner:
         redactor: Redactor,
         encoders: ThreadPoolExecutor,
         clock: Clock,
-        proxy: ForwardProxy | None = None,
+        proxy: ForwardProxy | DocumentGate | None = None,
     ) -> None:
         self._page = page
+        self.scale = 1.0
+        # The metrics of the page as it was captured last; and those that it has to have, if that
+        # may change without anybody's wish.
+        self.viewport: dict[str, Any] | None = None
+        self._expected: dict[str, Any] | None = None
+        self._cdp: CDPSession | None = None
         self._actions = actions
         self._capture = capture
         self._settling = Settling(page, world)
@@ -100,16 +122,25 @@ class StepRunner:
         encoders: ThreadPoolExecutor,
         clock: Clock,
         timeout: float | None = None,
-        proxy: ForwardProxy | None = None,
+        proxy: ForwardProxy | DocumentGate | None = None,
         resolver: Resolve = resolve,
         actor: Actor | None = None,
+        page: Page | None = None,
+        scale: float | None = None,
+        viewport: dict[str, Any] | None = None,
     ) -> Self:
-        """A runner on a new page of the context. Raises ``DataCollectionError``."""
+        """A runner on a new page of the context. Raises ``DataCollectionError``.
+
+        ``page``, ``scale`` and ``viewport`` are those of a runner that has lost its connection: it
+        goes on.
+        """
         seconds = settings.timeouts.launch
         # A remote session has its one empty page already: the one that its viewers see.
-        page = context.pages[0] if context.pages else None
+        page = page or (context.pages[0] if context.pages else None)
         page = page or await within(seconds, context.new_page(), "opening a page")
         cdp = await _cdp_session(seconds, context, page)
+        if isinstance(proxy, DocumentGate):
+            await within(seconds, proxy.guard(page), "guarding a page")
         world = IsolatedWorld(cdp) if cdp else FallbackWorld(page)
         actions = PageActions(
             page,
@@ -123,28 +154,46 @@ class StepRunner:
             actor=actor,
         )
         # Asked of the empty page that a new one is: no script of a site has a say in it.
-        scale = await within(seconds, page.evaluate("devicePixelRatio"), "asking for the scale")
+        if scale is None:
+            asking = page.evaluate("devicePixelRatio")
+            scale = float(await within(seconds, asking, "asking for the scale"))
         options: dict[str, Any] = {
             "deadline": settings.timeouts.capture,
-            "scale": float(scale),
+            "scale": scale,
             "settings": settings.capture,
         }
         if isinstance(world, FallbackWorld):
             capture = FallbackCapture(page, world, **options)
         else:
             capture = PageCapture(world.cdp, world, page=page, **options)
-        return cls(page, world, actions, capture, settings, redactor, encoders, clock, proxy)
+        runner = cls(page, world, actions, capture, settings, redactor, encoders, clock, proxy)
+        runner.scale, runner._expected, runner._cdp = scale, viewport, cdp
+        return runner
 
     async def run(
         self, step: Step, ordinal: int, *, artifacts: Collection[Artifact], full_page: bool
     ) -> Run:
         """Do the step and capture what came of it, also when the action failed."""
-        wanted = sorted(str(artifact) for artifact in artifacts)
-        screenshot = Artifact.SCREENSHOT in artifacts
         now = self._clock.now()
         record = ActionRecord(step.kind, ordinal, isoformat(now), label=step.label)
         record.url_before = shown_page_url(self._page.url)
-        error = self._unfit_for(step) or await self._act(step, record)
+        doing = Doing(step, record, now, artifacts, full_page)
+        return await self._see(doing, self._unfit_for(step) or await self._act(step, record))
+
+    async def see(self, doing: Doing) -> Run:
+        """Capture what came of a step that another runner has done on this page, and could not see.
+
+        The step says ``reconnected``.
+        """
+        doing.record.outcome, doing.record.error = "ok", None
+        return await self._see(doing, None, reconnected=True)
+
+    async def _see(
+        self, doing: Doing, error: DataCollectionError | None, *, reconnected: bool = False
+    ) -> Run:
+        record = doing.record
+        wanted = sorted(str(artifact) for artifact in doing.artifacts)
+        done = error is None
         settle = await self._settling.settle(self._settings.timeouts.settle)
         record.milliseconds["settle"] = settle.ms
         record.url_after = shown_page_url(self._page.url)
@@ -154,13 +203,14 @@ class StepRunner:
         if not isinstance(error, BrowserCrashed) and may_capture(self._page.url):
             started = time.monotonic()
             try:
-                observation = await self._capture.capture(
-                    screenshot=screenshot, full_page=full_page
-                )
+                observation = await self._observe(doing)
             except DataCollectionError as err:
                 error = error or err
             record.milliseconds["capture"] = _since(started)
+        unseen = doing if done and isinstance(error, BrowserCrashed) else None
         log = self._log.take()
+        if reconnected:
+            log["reconnected"] = True
         # The page may have gone elsewhere while it was read: what was read says where it was.
         at = observation.facts["url"] if observation else self._page.url
         if not may_capture(at):
@@ -175,9 +225,36 @@ class StepRunner:
             record.outcome = "failed"
             record.error = {"type": type(error).__name__, "message": error.message}
         encoding = asyncio.get_running_loop().run_in_executor(
-            self._encoders, self._finish, now, record, settle, observation, log, wanted
+            self._encoders,
+            lambda: self._finish(doing.timestamp, record, settle, observation, log, wanted),
         )
-        return Run(encoding, _placed(error, step, ordinal, self._redactor))
+        error = _placed(error, doing.step, record.ordinal, self._redactor)
+        return Run(encoding, error, unseen)
+
+    async def _observe(self, doing: Doing) -> Observation:
+        screenshot = Artifact.SCREENSHOT in doing.artifacts
+        seen = await self._capture.capture(screenshot=screenshot, full_page=doing.full_page)
+        if self._expected is not None and seen.facts["viewport"] != self._expected:
+            # The end of the old connection has taken its metrics along, after ours were set.
+            await self._restore(self._expected)
+            seen = await self._capture.capture(screenshot=screenshot, full_page=doing.full_page)
+            if seen.facts["viewport"] != self._expected:
+                seen.facts["incomplete"] = "the page lost its metrics with the connection"
+        self.viewport = seen.facts["viewport"]
+        return seen
+
+    async def _restore(self, viewport: dict[str, Any]) -> None:
+        if self._cdp is None:
+            return
+        metrics = {
+            "width": viewport["width"],
+            "height": viewport["height"],
+            "deviceScaleFactor": self.scale,
+            "mobile": False,
+        }
+        setting = self._cdp.send("Emulation.setDeviceMetricsOverride", metrics)
+        await within(self._settings.timeouts.capture, setting, "setting the metrics")
+        await self._settling.settle(self._settings.timeouts.settle)
 
     def _unfit_for(self, step: Step) -> DataCollectionError | None:
         """Why the step is not even begun: a page out of bounds is not touched, or there is none."""

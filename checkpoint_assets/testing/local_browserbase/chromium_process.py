@@ -134,12 +134,19 @@ class ChromiumProcess:
         return [each for each in found["targetInfos"] if each["type"] == "page"]
 
     async def wipe(self) -> None:
-        """As new: one empty page, no cookies, no stored data."""
-        old = await self.pages()
+        """As new: one empty page, no cookies. Raises ``ConnectionError`` if that cannot be."""
+        old = {page["targetId"] for page in await self.pages()}
         await self.command("Target.createTarget", url="about:blank")
-        for page in old:
-            await self.command("Target.closeTarget", targetId=page["targetId"])
+        for target in old:
+            await self.command("Target.closeTarget", targetId=target)
         await self.command("Storage.clearCookies")
+        try:
+            async with asyncio.timeout(_GRACE):
+                # A page is closed some time after the browser has said so.
+                while old & {each["targetId"] for each in await self.pages()}:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        except TimeoutError as err:
+            raise ConnectionError("a page of the session before does not close") from err
 
     async def close(self) -> None:
         """End it in order, so that its profile is whole; by force if that takes long."""

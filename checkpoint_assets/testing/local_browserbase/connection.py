@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a socket, done by hand: a server that misbehaves must own every byte it sends."""
+"""One client's connection: requests of the API, or a web socket, and the faults of both."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from checkpoint_assets.testing.http_server import LARGEST_HEAD, read_body, read_head, reset
 from checkpoint_assets.testing.local_browserbase.account import Account
 from checkpoint_assets.testing.local_browserbase.answers import Answer, ApiError, Request
 from checkpoint_assets.testing.local_browserbase.api import Api, operation_of
-from checkpoint_assets.testing.local_browserbase.faults import Fault, FaultPlan
+from checkpoint_assets.testing.local_browserbase.faults import BrowserbaseFaultPlan, Fault
 from checkpoint_assets.testing.local_browserbase.session import RemoteSession
 from checkpoint_assets.testing.local_browserbase.sessions import Sessions
-from checkpoint_assets.testing.local_browserbase.tunnel import Tunnel, reset
+from checkpoint_assets.testing.local_browserbase.tunnel import Tunnel
 
-LARGEST_HEAD = 64 * 1024
 LARGEST_BODY = 64 * 1024 * 1024
 
 
@@ -45,7 +45,7 @@ class Connection:
         account: Account,
         api: Api,
         sessions: Sessions,
-        faults: FaultPlan,
+        faults: BrowserbaseFaultPlan,
         log: Callable[[LoggedRequest], None],
     ) -> None:
         self._reader = reader
@@ -66,10 +66,6 @@ class Connection:
         ):
             while await self._serve_one(await self._read()):
                 pass
-
-    def reset(self) -> None:
-        """End it now."""
-        reset(self._writer)
 
     async def _serve_one(self, request: Request) -> bool:
         if request.headers.get("upgrade", "").lower() == "websocket":
@@ -131,7 +127,7 @@ class Connection:
 
     def _end(self, operation: str, fault: Fault) -> None:
         self._log(LoggedRequest(operation, 0, fault.kind))
-        self.reset()
+        reset(self._writer)
         raise _Gone
 
     async def _send(self, operation: str, answer: Answer, fault: Fault | None) -> bool:
@@ -148,32 +144,15 @@ class Connection:
         return operation != "connect"
 
     async def _read(self) -> Request:
-        lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, target, _ = lines[0].split(" ", 2)
-        headers: dict[str, str] = {}
-        for line in lines[1:]:
-            name, colon, value = line.partition(":")
-            if colon:
-                headers[name.strip().lower()] = value.strip()
-        path, _, query = target.partition("?")
-        return Request(
-            method,
-            urllib.parse.unquote(path),
-            dict(urllib.parse.parse_qsl(query, keep_blank_values=True)),
-            headers,
-            await self._read_body(headers),
-        )
-
-    async def _read_body(self, headers: dict[str, str]) -> bytes:
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            chunks: list[bytes] = []
-            while size := int((await self._reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-                chunks.append(await self._reader.readexactly(size))
-                await self._reader.readexactly(2)
-            while await self._reader.readuntil(b"\r\n") != b"\r\n":
-                pass
-            return b"".join(chunks)
-        length = headers.get("content-length", "0")
+        head = await read_head(self._reader)
+        path, _, query = head.target.partition("?")
+        length = head.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LARGEST_BODY:
             raise _Gone
-        return await self._reader.readexactly(int(length))
+        return Request(
+            head.method,
+            urllib.parse.unquote(path),
+            dict(urllib.parse.parse_qsl(query, keep_blank_values=True)),
+            head.headers,
+            await read_body(self._reader, head.headers),
+        )

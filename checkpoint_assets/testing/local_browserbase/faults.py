@@ -21,11 +21,11 @@ Of what is said over an open web socket (``cdp``; ``method`` picks the CDP comma
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
+
+from checkpoint_assets.testing.fault_plan import FaultPlan
 
 FaultKind = Literal[
     "status", "hang", "reset", "lost_answer", "latency", "truncate", "release", "crash"
@@ -67,44 +67,11 @@ class Fault:
         )
 
 
-class _Injected:
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.passes = fault.after
-        self.left = fault.times
-
-    def hits(self, operation: str, method: str) -> bool:
-        if self.left == 0 or not self.fault.matches(operation, method):
-            return False
-        if self.passes:
-            self.passes -= 1
-            return False
-        if self.left is not None:
-            self.left -= 1
-        return True
-
-
-class FaultPlan:
-    """The faults that are injected now. Safe to change while requests are served."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._injected: list[_Injected] = []
-
-    def inject(self, faults: Iterable[Fault]) -> None:
-        with self._lock:
-            self._injected.extend(_Injected(fault) for fault in faults)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._injected.clear()
-
-    def pending(self) -> list[Fault]:
-        with self._lock:
-            return [each.fault for each in self._injected if each.left != 0]
+class BrowserbaseFaultPlan(FaultPlan[Fault]):
+    """The faults that are injected into a local Browserbase."""
 
     def take(self, operation: str, method: str = "") -> Fault | None:
         """The first fault that hits this, if one does."""
-        with self._lock:
-            found = (each for each in self._injected if each.hits(operation, method))
+        with self.asked() as plan:
+            found = (each for each in plan if each.hits(lambda it: it.matches(operation, method)))
             return next((each.fault for each in found), None)

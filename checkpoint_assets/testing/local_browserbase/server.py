@@ -7,9 +7,9 @@ import contextlib
 import os
 import shutil
 import tempfile
-import threading
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -20,19 +20,15 @@ from checkpoint_assets.collection.browser.chromium import (
     find_chromium,
 )
 from checkpoint_assets.model.clock import Clock, system_clock
+from checkpoint_assets.testing.http_server import HOST, ServerThread
 from checkpoint_assets.testing.local_browserbase.account import Account
 from checkpoint_assets.testing.local_browserbase.api import Api
-from checkpoint_assets.testing.local_browserbase.connection import (
-    LARGEST_HEAD,
-    Connection,
-    LoggedRequest,
-)
-from checkpoint_assets.testing.local_browserbase.faults import Fault, FaultPlan
+from checkpoint_assets.testing.local_browserbase.connection import Connection, LoggedRequest
+from checkpoint_assets.testing.local_browserbase.faults import BrowserbaseFaultPlan, Fault
 from checkpoint_assets.testing.local_browserbase.limits import Limits
 from checkpoint_assets.testing.local_browserbase.session import RemoteSession
 from checkpoint_assets.testing.local_browserbase.sessions import Sessions
 
-HOST = "127.0.0.1"
 API_KEY = "bb_local_0123456789"
 PROJECT_ID = "11111111-2222-4333-8444-555555555555"
 LOGGED = 10_000
@@ -65,7 +61,7 @@ class LocalBrowserbase:
     ) -> None:
         self.api_key = api_key
         self.project_id = PROJECT_ID
-        self._port = port
+        self._server = ServerThread("local-browserbase", port, self._serve, self._running)
         self._limits = Limits(clock, concurrent, creations)
         self._shortest = shortest_timeout
         self._longest = longest_timeout
@@ -74,12 +70,10 @@ class LocalBrowserbase:
         self._arguments = arguments
         self._clock = clock
         self._account = Account(api_key, PROJECT_ID, clock)
-        self._faults = FaultPlan()
+        self._faults = BrowserbaseFaultPlan()
         self._requests: deque[LoggedRequest] = deque(maxlen=LOGGED)
         self._sessions: Sessions | None = None
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
+        self._api: Api | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -90,32 +84,12 @@ class LocalBrowserbase:
 
     def start(self) -> None:
         """Listen. Raises ``OSError`` if the port is taken, ``BrowserUnavailable`` without one."""
-        if self._thread:
-            return
-        executable = find_chromium(self._chromium)
-        started = threading.Event()
-        failure: list[OSError] = []
-
-        def run() -> None:
-            try:
-                asyncio.run(self._serve(executable, started))
-            except OSError as err:
-                failure.append(err)
-                started.set()
-
-        self._thread = threading.Thread(target=run, name="local-browserbase", daemon=True)
-        self._thread.start()
-        started.wait()
-        if failure:
-            self._thread = None
-            raise failure[0]
+        find_chromium(self._chromium)
+        self._server.start()
 
     def stop(self) -> None:
         """Stop listening, end all sessions and their browsers, and remove their files."""
-        if self._thread and self._loop:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-            self._thread.join()
-        self._thread = None
+        self._server.stop()
 
     @property
     def url(self) -> str:
@@ -168,11 +142,11 @@ class LocalBrowserbase:
         return self._sessions.most_live if self._sessions else 0
 
     def _host(self) -> str:
-        return f"{HOST}:{self._port}"
+        return f"{HOST}:{self._server.port}"
 
-    async def _serve(self, executable: Path, started: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
+    @asynccontextmanager
+    async def _running(self) -> AsyncGenerator[None, None]:
+        """What there is while somebody may connect."""
         folder = Path(tempfile.mkdtemp(prefix="local-browserbase-"))
         found = shutil.which("chromium")
         # As root Chromium's sandbox cannot start.
@@ -181,12 +155,12 @@ class LocalBrowserbase:
             folder,
             self._clock,
             self._limits,
-            executable=executable,
+            executable=find_chromium(self._chromium),
             extension_executable=Path(found) if found else None,
             arguments=[*QUIET_ARGUMENTS, *sandbox, *self._arguments],
             reuse=self._reuse,
         )
-        api = Api(
+        self._api = Api(
             self._account,
             sessions,
             self._limits,
@@ -194,36 +168,22 @@ class LocalBrowserbase:
             longest_timeout=self._longest,
             host=self._host,
         )
-        connections: dict[Connection, asyncio.Task[None]] = {}
-
-        # Not a coroutine: asyncio would complain of each one that is cancelled at the end.
-        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            connection = Connection(
-                reader,
-                writer,
-                account=self._account,
-                api=api,
-                sessions=sessions,
-                faults=self._faults,
-                log=self._requests.append,
-            )
-            task = asyncio.create_task(connection.serve())
-            connections[connection] = task
-            task.add_done_callback(lambda _: connections.pop(connection))
-
         try:
-            server = await asyncio.start_server(connected, HOST, self._port, limit=LARGEST_HEAD)
-            self._port = server.sockets[0].getsockname()[1]
-            started.set()
-            await self._stopping.wait()
-            server.close()
-            for connection in list(connections):
-                connection.reset()
-            tasks = list(connections.values())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            yield
             await sessions.close()
         finally:
             with contextlib.suppress(OSError):
                 shutil.rmtree(folder)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._sessions is None or self._api is None:
+            return
+        await Connection(
+            reader,
+            writer,
+            account=self._account,
+            api=self._api,
+            sessions=self._sessions,
+            faults=self._faults,
+            log=self._requests.append,
+        ).serve()

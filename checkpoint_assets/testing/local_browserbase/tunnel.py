@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
-import struct
 from collections.abc import Mapping
 from typing import Any
 
+from checkpoint_assets.testing.http_server import reset
 from checkpoint_assets.testing.local_browserbase.cdp_log import CdpLog
-from checkpoint_assets.testing.local_browserbase.faults import Fault, FaultPlan
+from checkpoint_assets.testing.local_browserbase.faults import BrowserbaseFaultPlan, Fault
 from checkpoint_assets.testing.local_browserbase.frames import (
     CLOSE,
     Frame,
@@ -36,7 +35,7 @@ class Tunnel:
         sessions: Sessions,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        faults: FaultPlan,
+        faults: BrowserbaseFaultPlan,
     ) -> None:
         self._session = session
         self._sessions = sessions
@@ -141,7 +140,7 @@ class Tunnel:
                 if self._cut and self._is_cut(frame):
                     self._writer.write(frame.raw[: len(frame.raw) // 2 + 1])
                     await self._writer.drain()
-                    reset(self._writer, pending=True)
+                    self._writer.close()
                     return
                 self._writer.write(frame.raw)
                 await self._writer.drain()
@@ -151,15 +150,3 @@ class Tunnel:
 
     def _is_cut(self, frame: Frame) -> bool:
         return any(frame.payload.startswith(b'{"id":%d,' % number) for number in self._cut)
-
-
-def reset(writer: asyncio.StreamWriter, *, pending: bool = False) -> None:
-    """End a connection with a TCP reset; with ``pending`` what was written is sent first."""
-    if pending:
-        writer.close()
-        return
-    with contextlib.suppress(OSError):
-        writer.get_extra_info("socket").setsockopt(
-            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-        )
-    writer.transport.abort()

@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from checkpoint_assets.interfaces import IStorageBackend
-from checkpoint_assets.model.contract_records import QueryCriteria, StorageLocation
+from checkpoint_assets.model.contract_records import CollectedData, QueryCriteria, StorageLocation
 from checkpoint_assets.model.errors import Conflict
-from checkpoint_assets.model.records import CollectedData
 
 MOMENT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ import asyncio
 import pytest
 
 from checkpoint_assets.interfaces import ICollectionManager, IMetadataParser
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.enums import CollectionStatus
 from checkpoint_assets.model.errors import InvalidInput, NotRegistered
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.testing.mocks import MockDataSource
 
 

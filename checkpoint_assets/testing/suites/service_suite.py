@@ -7,10 +7,9 @@ import pytest
 
 from checkpoint_assets.interfaces import IErrorHandler, IEventEmitter, ITaskTracker
 from checkpoint_assets.model.clock import system_clock
-from checkpoint_assets.model.contract_records import ErrorInfo
+from checkpoint_assets.model.contract_records import ErrorInfo, SystemEvent
 from checkpoint_assets.model.enums import ErrorPolicy, ErrorType, EventType, TaskStatus
 from checkpoint_assets.model.errors import InvalidInput, NotRegistered
-from checkpoint_assets.model.records import SystemEvent
 
 
 def event(kind: EventType = EventType.COLLECTION_START, **data: object) -> SystemEvent:

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 
 from checkpoint_assets.interfaces import IDataSource
-from checkpoint_assets.model.records import CollectedData
+from checkpoint_assets.model.contract_records import CollectedData
 
 
 class DataSourceSuite:

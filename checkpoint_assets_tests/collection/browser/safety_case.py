@@ -12,9 +12,9 @@ from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.local_source import LocalBrowserSource
 from checkpoint_assets.collection.scenario_file import parse_scenario
 from checkpoint_assets.config import Settings
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import DataCollectionError
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets.testing.web_server import LocalSite, Request, Response
 from checkpoint_assets_tests.collection.browser.made_up_network import MadeUpNetwork
 

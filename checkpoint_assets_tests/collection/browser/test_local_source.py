@@ -12,8 +12,8 @@ import pytest_asyncio
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.collection.browser.local_source import LocalBrowserSource
 from checkpoint_assets.interfaces import IDataSource
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.errors import DataCollectionError, NavigationFailed
-from checkpoint_assets.model.records import CollectedData
 from checkpoint_assets_tests.collection.captures import DEAD, capture_settings, scenario_on
 from checkpoint_assets_tests.pages import Pages
 

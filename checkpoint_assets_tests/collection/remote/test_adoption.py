@@ -189,12 +189,35 @@ async def test_a_session_is_recorded_until_it_ends(
         if ending == "released":
             server.client().sessions.update(session.id, status="REQUEST_RELEASE")
         else:
-            server.inject(Fault("reset", operation="cdp", method="Page.captureScreenshot"))
+            # In the picture, and in each new connection's beginning.
+            server.inject(Fault("reset", "cdp", method="Page.captureScreenshot", times=None))
             await page.evaluate("document.title = 'changed'")
         manifest = await asyncio.wait_for(recording, 30)
     assert manifest.steps[0] == "0001-navigate"
     expected = SessionState.COMPLETE if ending == "released" else SessionState.INCOMPLETE
     assert manifest.state is expected, manifest.reason
+
+
+async def test_a_lost_connection_is_made_anew_and_the_manifest_says_so(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    async with driven(driver, server) as (session, page):
+        recording = asyncio.ensure_future(captures.collector.record_session(session))
+        await page.goto(pages.add("<title>before</title>"))
+        while not captures.told:
+            await asyncio.sleep(0.02)
+        session_id = captures.told[0].data["session_id"]
+        await stored(captures, session_id, bool)
+        server.inject(Fault("reset", operation="cdp", method="Page.captureScreenshot"))
+        await page.goto(pages.add("<title>after</title><p>x"))
+        steps = await stored(captures, session_id, lambda steps: len(steps) > 1)
+        server.client().sessions.update(session.id, status="REQUEST_RELEASE")
+        manifest = await asyncio.wait_for(recording, 30)
+    assert manifest.steps == steps == ["0001-navigate", "0002-navigate"]
+    assert "<title>after</title>" in captures.html(manifest, 1)
+    assert manifest.state is SessionState.INCOMPLETE
+    assert "connection was lost for a while" in (manifest.reason or "")
+    assert manifest.remote["reconnected"] == 1
 
 
 async def test_what_cannot_be_recorded_is_refused(

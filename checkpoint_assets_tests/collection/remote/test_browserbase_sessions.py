@@ -52,8 +52,11 @@ async def ours(server: LocalBrowserbase, slept: Sleeps) -> AsyncIterator[Browser
     sessions = sessions_of(server, sleep=slept)
     yield sessions
     server.clear_faults()
-    await sessions.release_orphans(older_than=timedelta(0))
     await sessions.close()
+    # Not by the same object: a sweep leaves alone what it has created itself.
+    sweep = sessions_of(server)
+    await sweep.release_orphans(older_than=timedelta(0))
+    await sweep.close()
 
 
 @pytest.mark.parametrize("kind", ["lost_answer", "reset"])
@@ -141,9 +144,20 @@ async def test_a_creation_that_is_cancelled_leaves_nothing(
         creating.cancel()
     with pytest.raises(asyncio.CancelledError):
         await creating
-    # A release that got no answer is left to the sweep.
-    await ours.release_orphans(older_than=timedelta())
     assert not server.live
+
+
+async def test_who_waits_for_a_free_session_can_be_cancelled_while_he_asks():
+    with LocalBrowserbase(concurrent=1, arguments=[HERMETIC]) as server:
+        sessions = sessions_of(server)
+        await sessions.create("first")
+        server.inject(Fault("latency", operation="sessions.create", seconds=0.3))
+        creating = asyncio.ensure_future(sessions.create("second"))
+        await asyncio.sleep(0.1)
+        creating.cancel()
+        await asyncio.wait([creating], timeout=5)
+        assert creating.cancelled()
+        await sessions.close()
 
 
 # After a crash
@@ -239,6 +253,20 @@ async def test_language_zone_headers_and_scale_are_those_of_the_scenario(
     assert manifest.state is SessionState.COMPLETE, manifest.reason
     assert "de-DE,Europe/Berlin,500,2" in captures.html(manifest)
     assert captures.facts(manifest)["screenshot"] == {"width": 1000, "height": 800}
+
+
+async def test_what_is_in_a_closed_shadow_root_is_found_there_as_here(
+    tmp_path: Path, pages: Pages, server: LocalBrowserbase
+):
+    url = pages.add(
+        "<x-a></x-a><script>const root = document.querySelector('x-a').attachShadow("
+        "{mode: 'closed'}); root.innerHTML = '<button>b</button>';"
+        "root.firstChild.onclick = (event) => event.target.textContent += 1</script>"
+    )
+    async with RemoteCaptures(tmp_path, pages, server) as captures:
+        manifest = await captures.run({"goto": url}, {"click": "button"}, source="browserbase")
+    assert manifest.state is SessionState.COMPLETE, manifest.reason
+    assert ">b1</button>" in captures.html(manifest, 1)
 
 
 async def test_fifty_sessions_wait_for_the_three_that_the_plan_allows(tmp_path: Path, pages: Pages):

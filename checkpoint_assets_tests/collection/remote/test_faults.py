@@ -55,8 +55,11 @@ DEADLY = [
     (Fault("status", CONNECT, status=500), 0),
     (Fault("hang", CONNECT), 0),
     (Fault("reset", CONNECT), 0),
-    (mid_step("reset"), 1),
-    (mid_step("truncate"), 1),
+    (Fault("reset", "cdp", method="Input.dispatchMouseEvent", times=None), 1),
+    (mid_step("reset", times=None), 1),
+    (Fault("release", "cdp", method="Target.setAutoAttach"), 0),
+    (Fault("truncate", "cdp", method="Target.setAutoAttach"), 0),
+    (mid_step("hang"), 1),
     (mid_step("release"), 1),
     (mid_step("crash"), 1),
 ]
@@ -128,6 +131,20 @@ async def test_a_fault_that_stays_ends_the_session_and_keeps_its_steps(
     assert manifest.state is SessionState.INCOMPLETE
     assert manifest.reason
     assert len(manifest.steps) >= kept
+
+
+@pytest.mark.parametrize("kind", ["reset", "truncate"])
+async def test_a_lost_socket_is_replaced_and_the_step_is_seen_again(
+    captures: RemoteCaptures, server: LocalBrowserbase, caplog: pytest.LogCaptureFixture, kind: Any
+):
+    server.inject(mid_step(kind))
+    manifest = await capture(captures, server, caplog)
+    assert manifest.state is SessionState.COMPLETE, manifest.reason
+    assert manifest.remote["reconnected"] == 1
+    assert [captures.facts(manifest, n).get("reconnected") for n in range(3)] == [None, True, None]
+    assert ">b11</button>" in captures.html(manifest, 2)
+    expected = {"width": 1280, "height": 800, "device_pixel_ratio": 1}
+    assert all(captures.facts(manifest, n)["viewport"] == expected for n in range(3))
 
 
 async def test_a_release_that_never_succeeds_is_said_and_made_good_by_the_sweep(
