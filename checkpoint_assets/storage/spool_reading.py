@@ -4,14 +4,16 @@
   in the spool.
 - A listing shows both. While the store is away a listing of one session shows what waits of it,
   unless the store is known to have steps of it; any other listing raises.
-- A read that gets no answer begins an outage, too: the next write need not find out by itself.
+- A read that gets no answer begins an outage, too: the next write need not find out by itself. For
+  as long as it has waited in vain, no other read waits: it is told at once. A store that takes no
+  writes may still answer reads, so the first read of an outage always asks.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from checkpoint_assets.model.clock import Clock
@@ -50,6 +52,8 @@ class SpoolReadingStore(WrappedStore):
         self.spool = spool
         self.outage = outage or Outage(clock=clock)
         self.events = events or SpoolEvents(inner.url)
+        self._clock = clock
+        self._silent_until = 0.0
         self._probe = StoreProbe(probe or inner, self.outage, self.back)
 
     async def close(self) -> None:
@@ -83,11 +87,8 @@ class SpoolReadingStore(WrappedStore):
 
     async def fetch(self, key: str, *, version: str | None = None) -> StoredObject:
         if version is not None or not self.spool.may_hold(key):
-            try:
+            with self._noticing():
                 return await self.inner.fetch(key, version=version)
-            except StoreUnavailable as error:
-                self.away(error)
-                raise
         return await self._look(key, lambda place: place.fetch(key))
 
     async def stat(self, key: str, *, version: str | None = None) -> ObjectInfo:
@@ -102,10 +103,15 @@ class SpoolReadingStore(WrappedStore):
 
     @contextmanager
     def _noticing(self) -> Generator[None]:
-        """A read that gets no answer tells as much as a write: the next write need not try."""
+        """A read that gets no answer tells as much as a write: the next one need not try."""
+        asked = self._clock.monotonic()
+        if self.known_away() and asked < self._silent_until:
+            raise StoreUnavailable(f"{self.url} is away: {self.outage.reason}")
         try:
             yield
         except StoreUnavailable as error:
+            now = self._clock.monotonic()
+            self._silent_until = now + (now - asked)
             self.away(error)
             raise
 
@@ -113,8 +119,15 @@ class SpoolReadingStore(WrappedStore):
         self, key: str, *, start: int = 0, length: int | None = None, version: str | None = None
     ) -> AsyncIterator[bytes]:
         if version is not None or not self.spool.may_hold(key):
-            return self.inner.open(key, start=start, length=length, version=version)
+            return self._open_inner(key, start, length, version)
         return self._open(key, start, length)
+
+    async def _open_inner(
+        self, key: str, start: int, length: int | None, version: str | None
+    ) -> AsyncIterator[bytes]:
+        with self._noticing():
+            async for chunk in self.inner.open(key, start=start, length=length, version=version):
+                yield chunk
 
     async def _open(self, key: str, start: int, length: int | None) -> AsyncIterator[bytes]:
         async def begin(place: Store) -> tuple[bytes, AsyncIterator[bytes]]:
@@ -135,11 +148,11 @@ class SpoolReadingStore(WrappedStore):
             if place is self.inner and away is not None:
                 continue
             try:
-                return await ask(place)
+                with self._noticing() if place is self.inner else nullcontext():
+                    return await ask(place)
             except NotFound as error:
                 missing = error
             except StoreUnavailable as error:
-                self.away(error)
                 away = error
         raise away or missing or NotFound(f"no object {key}", key=key)
 
@@ -176,12 +189,12 @@ class SpoolReadingStore(WrappedStore):
             waiting += entries(page)
         begun = False
         try:
-            listing = self.inner.list(prefix, after=after, recursive=recursive)
-            async for page in merged(listing, waiting):
-                yield page
-                begun = True
+            with self._noticing():
+                listing = self.inner.list(prefix, after=after, recursive=recursive)
+                async for page in merged(listing, waiting):
+                    yield page
+                    begun = True
         except StoreUnavailable as error:
-            self.away(error)
             session_id = parse_session_folder(prefix.partition("/")[0])
             if begun or session_id is None or await self.spool.is_partial(session_id):
                 raise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 import pytest
 
+from checkpoint_assets.model.clock import system_clock
 from checkpoint_assets.model.errors import Conflict, NotFound, StoreUnavailable
 from checkpoint_assets.storage.completeness import incomplete_steps
 from checkpoint_assets.storage.storage_manager import StorageManager
@@ -18,6 +20,7 @@ from checkpoint_assets_tests.storage.spool_case import (
     step_ids,
     store_session,
     store_step,
+    until,
 )
 
 
@@ -85,6 +88,34 @@ async def test_what_is_only_in_s3_raises_during_the_outage(spool_site: SpoolSite
         await store_step(manager, "s1", "0002-goto")
         with pytest.raises(StoreUnavailable):
             await manager.retrieve_step_data("s1", "0001-goto")
+    await manager.close()
+
+
+async def test_one_read_waits_for_a_store_that_is_silent_and_the_next_ones_do_not(
+    spool_site: SpoolSite,
+) -> None:
+    manager = spool_site.manager(clock=system_clock)
+    await store_step(manager)
+    await store_step(manager, "s2")
+    spool_site.server.inject(Fault("hang", times=None))
+    with pytest.raises(StoreUnavailable):
+        await manager.retrieve_step_data("s1", "0001-goto")
+    spool_site.server.forget_requests()
+    for session_id in ("s1", "s2"):
+        with pytest.raises(StoreUnavailable, match="is away"):
+            await manager.retrieve_step_data(session_id, "0001-goto")
+        with pytest.raises(StoreUnavailable, match="is away"):
+            await manager.list_steps_for_session(session_id)
+    assert spool_site.server.requests == []
+    spool_site.server.clear_faults()
+
+    async def answers() -> bool:
+        with contextlib.suppress(StoreUnavailable):
+            await assert_whole(manager, "s2", "0001-goto")
+            return True
+        return False
+
+    await until(answers)
     await manager.close()
 
 
