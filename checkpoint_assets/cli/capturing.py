@@ -251,8 +251,10 @@ def _settings(scenarios: Path | None) -> Settings:
 def dagster_home() -> Path:
     """The folder of Dagster's files: ``DAGSTER_HOME``, else ``./.dagster``; made if need be.
 
-    It takes its settings from the ``dagster.yaml`` of the working directory.
+    It takes its settings from the ``dagster.yaml`` of the working directory. Where there is none,
+    nothing is told to Dagster's makers all the same.
     """
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
     home = Path(os.environ.get("DAGSTER_HOME") or DAGSTER_HOME).resolve()
     home.mkdir(parents=True, exist_ok=True)
     settings, own = Path("dagster.yaml").resolve(), home / "dagster.yaml"

@@ -152,13 +152,14 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 
 
 @click.command()
+@store_option
 @json_option
-def config(as_json: bool) -> None:
+def config(store: str | None, as_json: bool) -> None:
     """Print each setting, what it is, and where that comes from; secrets are masked."""
     from checkpoint_assets.cli.settings_report import settings_in_force
 
     try:
-        rows = settings_in_force()
+        rows = settings_in_force({"storage_url": store} if store else {})
     except CheckpointError as err:
         raise refusal(err) from err
     if as_json:

@@ -17,9 +17,13 @@ from checkpoint_assets.config import CONFIG_FILE, Settings
 MASK = "***"
 # Not settings of ours, and still part of where sessions go.
 _STORAGE = ("SM_S3_BUCKET_NAME", "SM_S3_REGION", "SM_S3_ENDPOINT_URL", "SM_LOCAL_BASE_PATH")
-_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE")
+_CREDENTIALS = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"),
+    *("BROWSERBASE_API_KEY", "CHECKPOINT_STAGEHAND_API_KEY"),
+)
 _SECRET = re.compile(r"secret|token|password|api_?key|access_?key", re.IGNORECASE)
-_USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+# To the last @ of the host's part: a password may have one, too.
+_USER = re.compile(r"(?<=://)[^/\s]+(?=@)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +35,24 @@ class SettingInForce:
     origin: str
 
 
-def settings_in_force(environment: Mapping[str, str] | None = None) -> list[SettingInForce]:
+def settings_in_force(
+    call: Mapping[str, Any], environment: Mapping[str, str] | None = None
+) -> list[SettingInForce]:
     """All settings, then the variables around them that are set. Raises ``InvalidConfiguration``.
 
-    Values of secrets and credentials are masked.
+    ``call`` is what a call gives to ``Settings``. Values of secrets and credentials are masked.
     """
     environment = os.environ if environment is None else environment
-    settings = Settings()
+    settings = Settings(**call)
     file = Path(environment.get("CHECKPOINT_CONFIG") or CONFIG_FILE)
+    in_call = _flat(call)
     in_environment = _flat(EnvSettingsSource(Settings)())
     in_file = _flat(TomlConfigSettingsSource(Settings, file)())
     rows: list[SettingInForce] = []
     for name, value in _flat(settings).items():
-        if _given(name, in_environment):
+        if _given(name, in_call):
+            origin = "call"
+        elif _given(name, in_environment):
             variable = f"CHECKPOINT_{name.replace('.', '__').upper()}"
             origin = variable if variable in environment else variable.partition("__")[0]
         else:
@@ -64,7 +73,7 @@ def masked(name: str, value: object) -> str:
     if _SECRET.search(name):
         return MASK
     several = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-    text = "\n".join(map(str, several))
+    text = "\n".join(map(str, several)) if value != {} else ""
     return _USER.sub(MASK, text)
 
 
@@ -77,7 +86,8 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
         value = {name: getattr(value, name) for name in type(value).model_fields}
     flat: dict[str, Any] = {}
     for name, each in cast("dict[str, Any]", value).items():
-        if isinstance(each, BaseModel | dict):
+        # An empty table is a value, and somebody may have made it empty.
+        if isinstance(each, BaseModel) or (isinstance(each, dict) and each):
             flat |= _flat(each, f"{prefix}{name}.")
         else:
             flat[f"{prefix}{name}"] = each

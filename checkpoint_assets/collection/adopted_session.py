@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Collection
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,33 +21,36 @@ from checkpoint_assets.collection.browser.watched_page import Change, WatchedPag
 from checkpoint_assets.collection.redaction import Redactor, redact_url
 from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import Clock, isoformat
+from checkpoint_assets.model.contract_records import CollectedData
 from checkpoint_assets.model.enums import Artifact
 from checkpoint_assets.model.errors import BrowserCrashed, DataCollectionError
 from checkpoint_assets.model.ids import SessionId
 from checkpoint_assets.model.records import StepData
 from checkpoint_assets.runtime.cleanup import to_the_end
 
-Store = Callable[["AdoptedSession", CapturedStep], Awaitable[StepData]]
+Open = Callable[[], Awaitable[Browser]]
+# A new connection after one was lost; ``None`` where the session has ended.
+Again = Callable[[], Awaitable[Browser | None]]
 
 # What changes more often than this is one change.
 _PAUSE = 0.5
 
 
 class AdoptedSession:
-    """Records the pages of a browser that it did not start and will not end.
+    """Yields steps of a browser that it did not start and will not end. Keeps ``IDataSource``.
 
     A navigation or a change that can be seen becomes a step by itself (``on`` says which of the
     two); :meth:`tell` makes one at once. A page that looks as it did in its last step is no new
-    one.
+    one. The stream ends with the connection, unless there is ``again`` to make a new one, and
+    after :meth:`end`. Changes that come while nobody takes a step become one.
     """
 
     def __init__(
         self,
         session_id: SessionId,
-        browser: Browser,
+        open_browser: Open,
         settings: Settings,
         *,
-        store: Store,
         redactor: Redactor,
         remote: dict[str, Any],
         on: Collection[Change],
@@ -58,18 +62,21 @@ class AdoptedSession:
         self.tags: dict[str, str] = {}
         self.started_at = isoformat(clock.now())
         self.started = clock.monotonic()
-        self.version = browser.version
+        # The version of the browser, once there is a connection.
+        self.version: str | None = None
         # What could not be recorded, and why.
         self.problems: list[str] = []
-        self.ended = asyncio.Event()
-        self._browser = browser
+        # What the steps that somebody told become, by their ids, until they are stored.
+        self.told: dict[str, asyncio.Future[StepData]] = {}
+        self.again: Again | None = None
+        self._open = open_browser
+        self._browser: Browser | None = None
+        self._lost = False
+        self._over = True
         self._settings = settings
-        self._store = store
         self._on = frozenset(on)
         self._clock = clock
-        self._encoders = ThreadPoolExecutor(
-            settings.encode_threads, thread_name_prefix="checkpoint-encode"
-        )
+        self._encoders: ThreadPoolExecutor | None = None
         self._pages: list[WatchedPage] = []
         self._pending: dict[WatchedPage, Change] = {}
         self._changed = asyncio.Event()
@@ -77,27 +84,41 @@ class AdoptedSession:
         self._ordinal = 0
         self._seen: dict[str, bytes] = {}
         self._attaching: set[asyncio.Task[None]] = set()
-        self._recording: asyncio.Task[None] | None = None
+        # Captured, and not taken yet.
+        self._captured: deque[CollectedData] = deque()
+        self._rest_until = 0.0
 
-    async def start(self) -> None:
+    def get_source_id(self) -> str:
+        return f"adopted:{self.id}"
+
+    async def connect(self) -> None:
         """Attach to the pages there are, and to those that come."""
-        await self._attach_all()
-        self._recording = asyncio.ensure_future(self._record())
+        if self._browser is not None:
+            return
+        try:
+            self._encoders = ThreadPoolExecutor(
+                self._settings.encode_threads, thread_name_prefix="checkpoint-encode"
+            )
+            browser = await self._open()
+            self._over = False
+            await self._attach_all(browser)
+        except BaseException:
+            await self.disconnect()
+            raise
 
-    async def go_on(self, browser: Browser) -> None:
-        """Record on over a new connection. What happened without one is not recorded."""
-        async with self._turn:
-            self._browser = browser
-            self._pages.clear()
-            self._pending.clear()
-            self.ended.clear()
-            self.problems.append("the connection was lost for a while")
-            self.remote["reconnected"] = self.remote.get("reconnected", 0) + 1
-            await self._attach_all()
+    async def _go_on(self, browser: Browser) -> None:
+        """Over a new connection. What happened without one is not recorded."""
+        self.problems.append("the connection was lost for a while")
+        self.remote["reconnected"] = self.remote.get("reconnected", 0) + 1
+        self._pages.clear()
+        self._pending.clear()
+        await self._attach_all(browser)
 
-    async def _attach_all(self) -> None:
-        self._browser.on("disconnected", self._disconnected)
-        for context in self._browser.contexts:
+    async def _attach_all(self, browser: Browser) -> None:
+        self._browser, self._lost = browser, False
+        self.version = browser.version
+        browser.on("disconnected", self._disconnected)
+        for context in browser.contexts:
             context.on("page", self._came)
             for page in context.pages:
                 await self._attach(page)
@@ -108,7 +129,8 @@ class AdoptedSession:
 
     def _disconnected(self, browser: Browser) -> None:
         if browser is self._browser:
-            self.ended.set()
+            self._lost = True
+            self._changed.set()
 
     def _came(self, page: Page) -> None:
         task = asyncio.ensure_future(self._attach(page, came=True))
@@ -116,6 +138,8 @@ class AdoptedSession:
         task.add_done_callback(self._attaching.discard)
 
     async def _attach(self, page: Page, *, came: bool = False) -> None:
+        if self._encoders is None:
+            return
         # A page that closes before it is attached to has nothing to be recorded.
         with contextlib.suppress(DataCollectionError, PlaywrightError):
             watched = await WatchedPage.watch(
@@ -134,21 +158,52 @@ class AdoptedSession:
             self._pages.append(page)
         self._changed.set()
 
-    async def _record(self) -> None:
-        while True:
-            await self._changed.wait()
+    async def collect(self) -> CollectedData:
+        while not self._captured:
+            if self._over:
+                raise StopAsyncIteration
+            if self._lost:
+                await self._after_loss()
+                continue
+            rest = self._rest_until - self._clock.monotonic() if self._pending else None
+            if rest is not None and rest <= 0:
+                await self._next_change()
+                continue
             self._changed.clear()
-            while self._pending:
-                async with self._turn:
-                    if not self._pending:
-                        break  # the step that was told just now has them
-                    page, change = next(iter(self._pending.items()))
-                    del self._pending[page]
-                    if change in self._on and not page.closed:
-                        await self._by_itself(page, change)
-                    else:
-                        await page.arm()
-            await asyncio.sleep(_PAUSE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._changed.wait()
+        return self._captured.popleft()
+
+    async def collect_stream(self) -> AsyncGenerator[CollectedData, None]:
+        while True:
+            try:
+                step = await self.collect()
+            except StopAsyncIteration:
+                return
+            yield step
+
+    async def _after_loss(self) -> None:
+        browser = await self.again() if self.again is not None else None
+        if browser is None:
+            self._over = True
+            return
+        # At once, so that it is let go of whatever happens.
+        self._browser = browser
+        async with self._turn:
+            await self._go_on(browser)
+
+    async def _next_change(self) -> None:
+        async with self._turn:
+            if self._pending:  # else the step that was told just now has them
+                page, change = next(iter(self._pending.items()))
+                del self._pending[page]
+                if change in self._on and not page.closed:
+                    await self._by_itself(page, change)
+                else:
+                    await page.arm()
+            if not self._pending:
+                self._rest_until = self._clock.monotonic() + _PAUSE
 
     async def _by_itself(self, page: WatchedPage, change: Change) -> None:
         record = self._record_of(change)
@@ -159,18 +214,24 @@ class AdoptedSession:
             if not isinstance(err, BrowserCrashed) and not page.closed:
                 self.problems.append(f"a {change} was not recorded: {err.message}")
             return
+        except BaseException:
+            self._ordinal -= 1
+            raise
         if self._looks_as_before(page, step):
             self._ordinal -= 1
             return
-        await self._store(self, step)
+        self._captured.append(self._collected(step))
 
     async def tell(
         self, action: AgentAction, *, url: str | None, page_id: str | None, task_id: str | None
-    ) -> StepData:
-        """A step with that action, now. Raises ``DataCollectionError`` if there is no page."""
+    ) -> asyncio.Future[StepData]:
+        """A step with that action, now; whoever takes it from the stream answers the future.
+
+        Raises ``DataCollectionError`` if there is no page.
+        """
         async with self._turn:
             page = self._page(url, page_id)
-            if page is None or self.ended.is_set():
+            if page is None or self._over or self._lost:
                 raise BrowserCrashed("the session has no page any more")
             self._pending.pop(page, None)
             record = self._record_of(action.kind)
@@ -186,7 +247,26 @@ class AdoptedSession:
                 self._ordinal -= 1
                 raise
             self._looks_as_before(page, step)
-            return await self._store(self, step)
+            self._captured.append(self._collected(step))
+            told = self.told[step.step_id] = asyncio.get_running_loop().create_future()
+            self._changed.set()
+            return told
+
+    def _collected(self, step: CapturedStep) -> CollectedData:
+        return CollectedData(
+            source_id=self.get_source_id(),
+            timestamp=step.timestamp,
+            data_format="checkpoint/step",
+            collection_method=step.page.get("capture", "cdp"),
+            raw_data=step.artifacts.get(Artifact.HTML, b""),
+            metadata={
+                "session_id": self.id,
+                "step_id": step.step_id,
+                "action": step.action,
+                "page": step.page,
+            },
+            artifacts=step.artifacts,
+        )
 
     def _record_of(self, kind: str) -> ActionRecord:
         self._ordinal += 1
@@ -217,22 +297,35 @@ class AdoptedSession:
                 return wanted[-1]
         return None
 
-    async def stop(self) -> None:
-        """Detach. The session goes on. Safe to call twice."""
-        await to_the_end(asyncio.ensure_future(self._stop()))
-
-    async def _stop(self) -> None:
-        recording, self._recording = self._recording, None
-        tasks = [*self._attaching, *([recording] if recording else [])]
+    async def end(self) -> None:
+        """Capture nothing more: the stream ends after what is captured. Safe to call twice."""
         async with self._turn:
-            for task in tasks:
-                task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        for result in results:
+            self._over = True
+        self._changed.set()
+
+    async def disconnect(self) -> None:
+        """Detach. The session goes on."""
+        await to_the_end(asyncio.ensure_future(self._disconnect()))
+
+    async def _disconnect(self) -> None:
+        await self.end()
+        tasks = list(self._attaching)
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 self.problems.append(str(result))
-        with contextlib.suppress(DataCollectionError, PlaywrightError):
-            await within(
-                self._settings.timeouts.close, self._browser.close(), "leaving the session"
-            )
-        await asyncio.to_thread(self._encoders.shutdown, cancel_futures=True)
+        browser, self._browser = self._browser, None
+        if browser is not None:
+            with contextlib.suppress(DataCollectionError, PlaywrightError):
+                await within(self._settings.timeouts.close, browser.close(), "leaving the session")
+        encoders, self._encoders = self._encoders, None
+        if encoders is not None:
+            await asyncio.to_thread(encoders.shutdown, cancel_futures=True)
+        self._pages.clear()
+        self._pending.clear()
+        self._captured.clear()
+        for told in self.told.values():
+            if not told.done():
+                told.set_exception(BrowserCrashed("the recording ended before the step was stored"))
+        self.told.clear()

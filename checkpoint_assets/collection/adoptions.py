@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 from browserbase import BrowserbaseError
+from playwright.async_api import Browser
 
 from checkpoint_assets.collection.adopted_session import AdoptedSession
 from checkpoint_assets.collection.agent_actions import read_action
@@ -13,8 +15,8 @@ from checkpoint_assets.collection.browser.browserbase_browser import MOST_RECONN
 from checkpoint_assets.collection.browser.browserbase_client import translated
 from checkpoint_assets.collection.browser.browserbase_links import described, links_afterwards
 from checkpoint_assets.collection.browser.browserbase_sessions import LIVE
-from checkpoint_assets.collection.browser.step_runner import CapturedStep
 from checkpoint_assets.collection.browser.watched_page import Change
+from checkpoint_assets.collection.collection_manager import CollectionManager
 from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.collection.remote_browsers import RemoteBrowsers
 from checkpoint_assets.collection.step_copies import copy_step
@@ -22,9 +24,10 @@ from checkpoint_assets.config import Settings
 from checkpoint_assets.interfaces import IEventEmitter, IStorageManager
 from checkpoint_assets.model.clock import Clock, isoformat
 from checkpoint_assets.model.contract_records import CollectedData, SystemEvent
-from checkpoint_assets.model.enums import Artifact, EventType, SessionState
+from checkpoint_assets.model.enums import Artifact, CollectionStatus, EventType, SessionState
 from checkpoint_assets.model.errors import (
     BrowserUnavailable,
+    CheckpointError,
     DataCollectionError,
     InvalidInput,
     NotRegistered,
@@ -34,13 +37,20 @@ from checkpoint_assets.model.records import SessionManifest, StepData
 
 ON: tuple[Change, ...] = ("navigate", "change")
 
+_UNKNOWN = "the connection ended, and whether the session had is not known"
+_LOST = "the connection was lost before the session ended"
+
 
 class Adoptions:
-    """Attaches to sessions, stores their steps, and closes ours of them; theirs go on."""
+    """Attaches to sessions, stores their steps, and closes ours of them; theirs go on.
+
+    Each is a source of ``collection`` under our id: there it is paused, resumed and stopped.
+    """
 
     def __init__(
         self,
         storage: IStorageManager,
+        collection: CollectionManager,
         settings: Settings,
         remote: RemoteBrowsers,
         events: IEventEmitter,
@@ -48,6 +58,7 @@ class Adoptions:
         clock: Clock,
     ) -> None:
         self._storage = storage
+        self._collection = collection
         self._settings = settings
         self._remote = remote
         self._events = events
@@ -76,21 +87,26 @@ class Adoptions:
         key = getattr(found, "signing_key", None)
         redactor = Redactor([each for each in (url, key, self._remote.api_key) if each])
         await self._storage.connect()
-        browser = await self._remote.driver.connect(url, watch_only=True)
         adopted = AdoptedSession(
             self._ids.new(),
-            browser,
+            partial(self._remote.driver.connect, url, watch_only=True),
             self._settings,
-            store=self._store,
             redactor=redactor,
             remote={**described(found), "adopted": True, "not_filtered": ["everything"]},
             on=on,
             clock=self._clock,
         )
         adopted.tags = dict(tags or {})
+        # Now, and not in the task that collects: who asks for it hears why it cannot be.
+        await adopted.connect()
         self._sessions[found.id] = self._sessions[adopted.id] = adopted
         await self._tell(EventType.COLLECTION_START, adopted, remote=found.id)
-        await adopted.start()
+
+        async def sink(_: str, step: CollectedData) -> None:
+            await self._take(adopted, step)
+
+        await self._collection.register_source(adopted, sink, source_id=adopted.id)
+        await self._collection.start(adopted.id)
         return adopted.id
 
     async def _found(self, session: Any) -> Any:
@@ -129,43 +145,65 @@ class Adoptions:
         kind: str | None,
         page_id: str | None,
     ) -> StepData:
-        """One step of the session, now. Raises ``NotRegistered``, ``DataCollectionError``."""
+        """One step of the session, now; one that is paused stores it when it goes on.
+
+        Raises ``NotRegistered``, ``DataCollectionError``, ``StorageError``.
+        """
         adopted = self._adopted(session_id)
         action = read_action(action_data, kind=kind)
-        return await adopted.tell(action, url=url, page_id=page_id, task_id=task_id)
+        if self._collection.get_status(adopted.id) is CollectionStatus.ERROR:
+            await self._collection.wait(adopted.id)
+        return await (await adopted.tell(action, url=url, page_id=page_id, task_id=task_id))
 
     def hide(self, session_id: str, values: list[str]) -> None:
         """Mask these values in what is stored of the session from now on."""
         self._adopted(session_id).redactor.add(values)
 
-    async def _store(self, session: AdoptedSession, step: CapturedStep) -> StepData:
+    async def _take(self, session: AdoptedSession, step: CollectedData) -> None:
+        told = session.told.get(step.metadata["step_id"])
+        try:
+            data = await self._store(session, step)
+        except Exception as err:  # whoever told the step hears of it, whatever it is
+            if told is None:
+                raise
+            if not told.done():
+                told.set_exception(err)
+        else:
+            if told is not None and not told.done():
+                told.set_result(data)
+        session.told.pop(step.metadata["step_id"], None)
+
+    async def _store(self, session: AdoptedSession, step: CollectedData) -> StepData:
+        step_id: str = step.metadata["step_id"]
+        action: dict[str, Any] = step.metadata["action"]
+        page: dict[str, Any] = step.metadata["page"]
         paths = await self._storage.store_step_data(
             session.id,
-            step.step_id,
+            step_id,
             html_content=step.artifacts.get(Artifact.HTML),
             screenshot_bytes=step.artifacts.get(Artifact.SCREENSHOT),
-            action_data=step.action,
-            metadata=step.page,
+            action_data=action,
+            metadata=page,
         )
-        if problem := await copy_step(self._storage, _collected(session, step)):
+        if problem := await copy_step(self._storage, step):
             session.problems.append(problem)
-        if problem := step.page.get("incomplete"):
-            session.problems.append(f"{step.step_id}: {problem}")
+        if problem := page.get("incomplete"):
+            session.problems.append(f"{step_id}: {problem}")
         await self._tell(
             EventType.STEP_STORED,
             session,
-            step_id=step.step_id,
+            step_id=step_id,
             selector=None,
-            outcome=step.action["outcome"],
-            milliseconds=round(sum(step.action["milliseconds"].values())),
+            outcome=action["outcome"],
+            milliseconds=round(sum(action["milliseconds"].values())),
             bytes=sum(len(content) for content in step.artifacts.values()),
             paths=paths,
         )
         return StepData(
             session_id=session.id,
-            step_id=step.step_id,
+            step_id=step_id,
             timestamp=isoformat(step.timestamp),
-            url=step.page.get("url", ""),
+            url=page.get("url", ""),
             html_path=paths["html_path"],
             screenshot_path=paths["screenshot_path"],
             action_data_path=paths["action_data_path"],
@@ -180,7 +218,8 @@ class Adoptions:
         # First of all, so that nobody closes it twice.
         for key in [key for key, each in self._sessions.items() if each is adopted]:
             del self._sessions[key]
-        await adopted.stop()
+        if await self._stopped(adopted):
+            state, reason = SessionState.ABORTED, reason or "stopped before its end"
         if state is SessionState.COMPLETE and adopted.problems:
             state, reason = SessionState.INCOMPLETE, "; ".join(adopted.problems)
         manifest = await self._storage.close_session(
@@ -205,6 +244,23 @@ class Adoptions:
         await self._tell(kind, adopted, state=str(state), steps=len(manifest.steps))
         return manifest
 
+    async def _stopped(self, adopted: AdoptedSession) -> bool:
+        """Collect what is captured to its end, and detach; whether somebody has stopped it."""
+        if adopted.id not in self._collection.list_sources():
+            await adopted.disconnect()
+            return False
+        try:
+            await self._collection.resume(adopted.id)
+            await adopted.end()
+            await self._collection.wait(adopted.id)
+        except CheckpointError as err:
+            adopted.problems.append(str(err))
+        finally:
+            stopped = self._collection.was_stopped(adopted.id)
+            await self._collection.unregister_source(adopted.id)
+            await adopted.disconnect()
+        return stopped
+
     async def record(self, session: Any, tags: Mapping[str, str] | None = None) -> SessionManifest:
         """Record the session until it ends.
 
@@ -222,8 +278,18 @@ class Adoptions:
                 return await self._note(session, tags)
         session_id = await self.configure(session, tags=tags)
         adopted = self._sessions[session_id]
+        adopted.again = partial(self._again, adopted)
+        reason: str | None = None
         try:
-            reason = await self._until_it_ends(adopted)
+            lost = self._collection.get_status(session_id) is CollectionStatus.STOPPED
+            if lost and await self._live(adopted):
+                reason = _LOST
+            await self._collection.wait(session_id)
+        except DataCollectionError as err:
+            reason = err.message
+        except CheckpointError as err:
+            await self.close_session(session_id, SessionState.INCOMPLETE, str(err))
+            raise
         except BaseException:
             await self.close_session(session_id, SessionState.ABORTED, "stopped before its end")
             raise
@@ -257,34 +323,33 @@ class Adoptions:
             client, remote_id, seconds, log=True, record=True, make_videos=False
         )
 
-    async def _until_it_ends(self, adopted: AdoptedSession) -> str | None:
-        """Why the recording ended before the session, if it did."""
-        unknown = "the connection ended, and whether the session had is not known"
+    async def _live(self, adopted: AdoptedSession) -> Any:
+        """The session as it is now, ``None`` if it has ended. Raises ``DataCollectionError``."""
+        if self._remote.api_key is None:
+            raise DataCollectionError(_UNKNOWN)
         remote_id = adopted.remote["session_id"]
-        while True:
-            await adopted.ended.wait()
-            if self._remote.api_key is None:
-                return unknown
-            try:
-                found = await self._remote.sessions.client.sessions.retrieve(remote_id)
-            except BrowserbaseError:
-                return unknown
-            if found.status not in LIVE:
-                adopted.remote |= await self._links(remote_id)
-                return None
-            again = adopted.remote.get("reconnected", 0) < MOST_RECONNECTIONS
-            if not (again and await self._reconnect(adopted, found.connect_url)):
-                return "the connection was lost before the session ended"
+        try:
+            found = await self._remote.sessions.client.sessions.retrieve(remote_id)
+        except BrowserbaseError as err:
+            raise DataCollectionError(_UNKNOWN) from err
+        if found.status not in LIVE:
+            adopted.remote |= await self._links(remote_id)
+            return None
+        return found
 
-    async def _reconnect(self, adopted: AdoptedSession, url: str | None) -> bool:
-        if not url:
-            return False
+    async def _again(self, adopted: AdoptedSession) -> Browser | None:
+        """A new connection to the session, unless it has ended. Raises ``DataCollectionError``."""
+        found = await self._live(adopted)
+        if found is None:
+            return None
+        url = found.connect_url
+        if url is None or adopted.remote.get("reconnected", 0) >= MOST_RECONNECTIONS:
+            raise DataCollectionError(_LOST)
         adopted.redactor.add([url])
         try:
-            await adopted.go_on(await self._remote.driver.connect(url, watch_only=True))
-        except DataCollectionError:
-            return False
-        return True
+            return await self._remote.driver.connect(url, watch_only=True)
+        except DataCollectionError as err:
+            raise DataCollectionError(_LOST) from err
 
     async def _tell(self, kind: EventType, session: AdoptedSession, **data: Any) -> None:
         words = {"session_id": session.id, "scenario": None, **data}
@@ -296,21 +361,3 @@ class Adoptions:
             session_id = next(iter(self._sessions))
             reason = "the collector was closed before the session was"
             await self.close_session(session_id, SessionState.INCOMPLETE, reason)
-
-
-def _collected(session: AdoptedSession, step: CapturedStep) -> CollectedData:
-    """The step as other backends take it."""
-    return CollectedData(
-        source_id=f"adopted:{session.id}",
-        timestamp=step.timestamp,
-        data_format="checkpoint/step",
-        collection_method=step.page.get("capture", "cdp"),
-        raw_data=step.artifacts.get(Artifact.HTML, b""),
-        metadata={
-            "session_id": session.id,
-            "step_id": step.step_id,
-            "action": step.action,
-            "page": step.page,
-        },
-        artifacts=step.artifacts,
-    )

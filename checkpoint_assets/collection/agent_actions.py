@@ -176,39 +176,51 @@ def _resolved(action: Any) -> Any:
 
 def _call(found: dict[str, Any], kind: str | None) -> AgentAction:
     method = str(found["method"]).rpartition(".")[2]
-    parameters = found.get("params", found.get("args"))
-    selector = found.get("selector") or _mapping(parameters).get("selector")
+    words = _masked(found)
+    parameters = words.get("params", words.get("args"))
     details = _kept(
         method=found["method"],
-        selector=selector,
-        parameters=_masked(parameters, private=bool(_PRIVATE.search(str(selector)))),
-        data=_masked({key: each for key, each in found.items() if key not in _CALL}) or None,
+        selector=found.get("selector") or _mapping(parameters).get("selector"),
+        parameters=parameters,
+        data={key: each for key, each in words.items() if key not in _CALL} or None,
     )
     return AgentAction(_kind(kind or method), "playwright", None, details)
 
 
-_CALL = {"method", "params", "args", "selector"}
-_TYPED = {"value", "text", "arguments", "values"}
+_GIVEN = {"params", "args"}
+_CALL = {"method", "selector", *_GIVEN}
+_TYPED = {"value", "text", "arguments", "values", "input"}
 
 
-def _masked(value: Any, *, private: bool = False) -> Any:
-    """Without the values of keys that look private, and of what was typed into such a field."""
+def _masked(value: Any, field: str | None = None) -> Any:
+    """Without the values of keys that look private, and of what was typed into such a field.
+
+    ``field`` is that which everything here was typed into.
+    """
     if isinstance(value, dict):
         words = cast("dict[str, Any]", value)
-        inside = private or bool(_PRIVATE.search(f"{words.get('selector')} {words.get('name')}"))
+        own = _private_field(words) or field
         return {
             key: MASK
-            if _PRIVATE.search(key) or (inside and key in _TYPED)
-            else _masked(each, private=private)
+            if _PRIVATE.search(key) or (own is not None and key in _TYPED)
+            else _masked(each, own if key in _GIVEN else field)
             for key, each in words.items()
         }
     if isinstance(value, list):
-        items = cast("list[Any]", value)
-        if private:
-            # The first of a call's arguments is its selector.
-            return [items[0], *(MASK for _ in items[1:])] if items else items
-        return [_masked(each) for each in items]
-    return value
+        return [_masked(each, field) for each in cast("list[Any]", value)]
+    return MASK if field is not None and isinstance(value, str) and value != field else value
+
+
+def _private_field(words: Mapping[str, Any]) -> str | None:
+    """The selector or name of what the words are about, if it looks private.
+
+    The first of a call's arguments may be its selector.
+    """
+    given = words.get("params", words.get("args"))
+    items = cast("list[Any]", given) if isinstance(given, list) else []
+    selector = words.get("selector") or _mapping(given).get("selector") or (items or [None])[0]
+    names = (str(each) for each in (selector, words.get("name")))
+    return next((each for each in names if _PRIVATE.search(each)), None)
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -76,12 +76,18 @@ class DataCollector(RemoteRecording):
         self._browsers = browsers or BrowserPool(self._settings)
         self._owns_browsers = browsers is None
         self._remote = RemoteBrowsers(self._settings, browserbase, clock, stagehand)
-        self._adoptions = Adoptions(
-            self._storage, self._settings, self._remote, self._events, self._ids, clock
-        )
         self.tasks = TaskTracker(self._events, clock=clock)
         self.collection = CollectionManager(
             _nowhere, events=self._events, told=_TOLD, tasks=self.tasks, clock=clock
+        )
+        self._adoptions = Adoptions(
+            self._storage,
+            self.collection,
+            self._settings,
+            self._remote,
+            self._events,
+            self._ids,
+            clock,
         )
         self._runner = SessionRunner(
             self._storage, self.collection, self._events, self._settings, clock

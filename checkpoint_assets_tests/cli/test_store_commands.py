@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from checkpoint_assets.catalogue.blocking import SyncCatalogue
 from checkpoint_assets.cli import main
+from checkpoint_assets.config import Settings
 from checkpoint_assets.model.clock import ManualClock, system_clock
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.storage.blocking import SyncStorageManager
@@ -274,15 +275,20 @@ def test_settings_say_where_they_come_from(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("CHECKPOINT_TIMEOUTS__ACTION", "4")
     monkeypatch.setenv("CHECKPOINT_SECRET_SHOP", "hush-hush")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
-    monkeypatch.setenv("SM_S3_ENDPOINT_URL", "http://ann:hush-hush@127.0.0.1:9000")
-    result = CliRunner().invoke(main, ["config", "--json"])
+    monkeypatch.setenv("BROWSERBASE_API_KEY", "hush-hush")
+    monkeypatch.setenv("SM_S3_ENDPOINT_URL", "http://ann:hush@hush@127.0.0.1:9000")
+    result = CliRunner().invoke(main, ["config", "--json", "--store", "memory://here"])
     assert result.exit_code == 0
     rows = {row["name"]: (row["value"], row["origin"]) for row in json.loads(result.stdout)}
     assert rows["queued_steps"] == ("7", str(file))
     assert rows["encode_threads"] == ("5", "CHECKPOINT_ENCODE_THREADS")
     assert rows["timeouts.settle"] == ("1.5", str(file))
     assert rows["timeouts.action"] == ("4.0", "CHECKPOINT_TIMEOUTS__ACTION")
+    assert rows["storage_url"] == ("memory://here", "call")
     assert rows["headless"] == ("True", "default")
+    # A field without any entry is a field.
+    assert {name.partition(".")[0] for name in rows} >= set(Settings.model_fields)
+    assert rows["sources"] == rows["processors"] == rows["backends"] == ("", "default")
     assert rows["SM_S3_ENDPOINT_URL"][0] == "http://***@127.0.0.1:9000"
     assert "hush" not in result.output
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from checkpoint_assets.collection.agent_actions import MAX_TEXT, plain, read_action, read_replay
+from checkpoint_assets.collection.redaction import MASK
 from checkpoint_assets.model.ids import step_id
 from checkpoint_assets.model.records import encode_json
 
@@ -108,8 +109,8 @@ def test_calls_of_playwright():
     action = read_action({"method": "page.click", "args": ["#buy"]})
     assert (action.kind, action.framework) == ("click", "playwright")
     assert action.details["parameters"] == ["#buy"]
-    typed = read_action({"method": "fill", "selector": "#password", "params": {"value": "horse"}})
-    assert "horse" not in str(typed)
+    typed = read_action({"method": "fill", "args": ["#password", "horse", {"timeout": 5}]})
+    assert typed.details["parameters"] == ["#password", MASK, {"timeout": 5}]
 
 
 def test_plain_dicts_are_kept_as_they_are():
@@ -128,6 +129,12 @@ def test_plain_dicts_are_kept_as_they_are():
         [TYPED],
         TYPED,
         {"type": "fill", "selector": "#password", "text": "correct horse"},
+        {"method": "page.fill", "args": ["#password", "correct horse"]},
+        {"method": "fill", "selector": "#password", "args": ["correct horse"]},
+        {"method": "fill", "selector": "#password", "params": "correct horse"},
+        {"method": "fill", "selector": "#password", "value": "correct horse"},
+        {"method": "fill", "params": {"selector": "#password", "value": "correct horse"}},
+        {"calls": [{"method": "fill", "args": ["#password", "correct horse"]}]},
         {"type": "login", "password": "correct horse"},
         {"steps": [{"name": "password", "value": "correct horse"}]},
     ],

@@ -114,6 +114,7 @@ def test_what_the_table_says_of_dagster_is_there_and_reaches_a_real_part() -> No
     definitions = build_definitions(Settings())
     names = {key.to_user_string() for key in definitions.resolve_all_asset_keys()}
     names |= set(definitions.resources or {})
+    names |= {job.name for job in definitions.resolve_all_job_defs()}
     graph = grimp.build_graph("checkpoint_assets")
     parts = real_parts()
     for contract, (_, _, use) in table().items():

@@ -197,12 +197,14 @@ class LocalBrowserSource:
         try:
             for ordinal, step in enumerate(self._steps(), start=1):
                 kept = self._scenario.collect.keeps(ordinal, step.kind)
-                runner = await self._again(runner) or runner
+                again = await self._again(runner)
+                runner = again or runner
                 run = await runner.run(
                     step,
                     ordinal,
                     artifacts=self._artifacts if kept else self._artifacts & ALWAYS,
                     full_page=self._scenario.collect.full_page,
+                    reconnected=again is not None,
                 )
                 if run.unseen is not None and (again := await self._again(runner)):
                     runner, run = again, await again.see(run.unseen)

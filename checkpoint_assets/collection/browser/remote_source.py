@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -90,7 +91,7 @@ class RemoteSource:
                     "the remote session was about to expire",
                     hint="the plan or the project allows no longer ones: split the scenario",
                 ) from err
-            yield step
+            yield replace(step, source_id=self.get_source_id())
 
     def _left(self, expires_at: datetime | None) -> float | None:
         if expires_at is None:

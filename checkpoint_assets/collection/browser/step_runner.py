@@ -171,14 +171,24 @@ class StepRunner:
         return runner
 
     async def run(
-        self, step: Step, ordinal: int, *, artifacts: Collection[Artifact], full_page: bool
+        self,
+        step: Step,
+        ordinal: int,
+        *,
+        artifacts: Collection[Artifact],
+        full_page: bool,
+        reconnected: bool = False,
     ) -> Run:
-        """Do the step and capture what came of it, also when the action failed."""
+        """Do the step and capture what came of it, also when the action failed.
+
+        The step says so if the runner is the first one on a new connection.
+        """
         now = self._clock.now()
         record = ActionRecord(step.kind, ordinal, isoformat(now), label=step.label)
         record.url_before = shown_page_url(self._page.url)
         doing = Doing(step, record, now, artifacts, full_page)
-        return await self._see(doing, self._unfit_for(step) or await self._act(step, record))
+        error = self._unfit_for(step) or await self._act(step, record)
+        return await self._see(doing, error, reconnected=reconnected)
 
     async def see(self, doing: Doing) -> Run:
         """Capture what came of a step that another runner has done on this page, and could not see.
@@ -189,7 +199,7 @@ class StepRunner:
         return await self._see(doing, None, reconnected=True)
 
     async def _see(
-        self, doing: Doing, error: DataCollectionError | None, *, reconnected: bool = False
+        self, doing: Doing, error: DataCollectionError | None, *, reconnected: bool
     ) -> Run:
         record = doing.record
         wanted = sorted(str(artifact) for artifact in doing.artifacts)

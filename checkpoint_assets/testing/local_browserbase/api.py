@@ -296,6 +296,7 @@ class Api:
         if session.live and session.browser is not None:
             with contextlib.suppress(ConnectionError):
                 return await session.browser.pages()
+        await self._sessions.ended()  # by then it is known what was open
         return session.pages
 
     async def _recorded(self, session: RemoteSession) -> list[dict[str, str]]:

@@ -12,8 +12,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Dialog, Page, async_playwright
 
-from checkpoint_assets.model.enums import SessionState
-from checkpoint_assets.model.errors import DataCollectionError, InvalidInput, NotRegistered
+from checkpoint_assets.model.enums import CollectionStatus, EventType, SessionState
+from checkpoint_assets.model.errors import (
+    Conflict,
+    DataCollectionError,
+    InvalidInput,
+    NotRegistered,
+)
 from checkpoint_assets.testing.local_browserbase import Fault, LocalBrowserbase
 from checkpoint_assets_tests.collection.captures import check_readable
 from checkpoint_assets_tests.collection.remote.collectors import RemoteCaptures
@@ -245,3 +250,87 @@ async def test_a_session_that_is_not_closed_is_incomplete(
         await captures.collector.close()
     manifest = await captures.manager.get_manifest(session_id)
     assert manifest.state is SessionState.INCOMPLETE
+
+
+async def test_a_session_is_a_source_that_the_collection_pauses_and_stops(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    collection = captures.collector.collection
+    async with driven(driver, server) as (session, page):
+        await page.goto(pages.add("<title>there</title>"))
+        session_id = await captures.collector.configure_session(session, on=["navigate"])
+        assert collection.list_sources() == [session_id]
+        assert collection.get_status(session_id) is CollectionStatus.RUNNING
+        await captures.collector.collect_step_data(session.id)
+        await collection.pause(session_id)
+        telling = [
+            asyncio.ensure_future(captures.collector.collect_step_data(session.id))
+            for _ in range(2)
+        ]
+        # What was under way when it was paused is the wait for the first of them.
+        await asyncio.wait_for(asyncio.shield(telling[0]), 20)
+        await asyncio.wait(telling, timeout=1)
+        assert [each.done() for each in telling] == [True, False]
+        await collection.resume(session_id)
+        assert (await telling[1])["step_id"] == "0004-action"
+        await collection.stop(session_id)
+        assert collection.get_status(session_id) is CollectionStatus.STOPPED
+        with pytest.raises(DataCollectionError, match="no page any more"):
+            await captures.collector.collect_step_data(session.id)
+        assert await page.title() == "there"
+        manifest = await captures.collector.close_session()
+    assert manifest.state is SessionState.ABORTED
+    assert manifest.steps == ["0001-navigate", "0002-action", "0003-action", "0004-action"]
+    assert collection.list_sources() == []
+    kinds = [each.event_type for each in captures.told if "TASK" not in each.event_type.name]
+    assert kinds == [
+        EventType.COLLECTION_START,
+        EventType.STEP_STORED,
+        EventType.STEP_STORED,
+        EventType.COLLECTION_PAUSED,
+        EventType.STEP_STORED,
+        EventType.COLLECTION_RESUMED,
+        EventType.STEP_STORED,
+        EventType.COLLECTION_ERROR,
+    ]
+
+
+async def test_what_is_captured_is_stored_when_a_paused_session_is_closed(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    async with driven(driver, server) as (session, page):
+        await page.goto(pages.add("<title>there</title>"))
+        session_id = await captures.collector.configure_session(session, on=())
+        await captures.collector.collection.pause(session_id)
+        telling = [
+            asyncio.ensure_future(captures.collector.collect_step_data(session.id))
+            for _ in range(3)
+        ]
+        await stored(captures, session_id, bool)
+        manifest = await captures.collector.close_session()
+        told = [each["step_id"] for each in await asyncio.gather(*telling)]
+    assert manifest.state is SessionState.COMPLETE, manifest.reason
+    assert manifest.steps == told
+
+
+async def test_whoever_tells_a_step_hears_that_it_is_not_stored(
+    captures: RemoteCaptures, server: LocalBrowserbase, driver: Any, pages: Pages
+):
+    collection = captures.collector.collection
+    async with driven(driver, server) as (session, page):
+        session_id = await captures.collector.configure_session(session, on=["navigate"])
+        for step_id in ("0001-action", "0003-navigate"):
+            await captures.manager.store_step_data(session_id, step_id, html_content="another")
+        with pytest.raises(Conflict):
+            await captures.collector.collect_step_data(session.id)
+        assert (await captures.collector.collect_step_data(session.id))["step_id"] == "0002-action"
+        # Nobody hears of one that came by itself: that ends the recording.
+        await page.goto(pages.add("<title>later</title>"))
+        with pytest.raises(Conflict):
+            await asyncio.wait_for(collection.wait(session_id), 20)
+        assert collection.get_status(session_id) is CollectionStatus.ERROR
+        with pytest.raises(Conflict):
+            await captures.collector.collect_step_data(session.id)
+        manifest = await captures.collector.close_session()
+    assert manifest.state is SessionState.INCOMPLETE
+    assert "0003-navigate" in (manifest.reason or "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -9,12 +10,23 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import BrowserContext, Page
+from playwright.async_api import Error as PlaywrightError
 
+from checkpoint_assets.collection.browser.browserbase_browser import BrowserbaseBrowser
+from checkpoint_assets.collection.browser.browserbase_sessions import BrowserbaseSessions
+from checkpoint_assets.collection.browser.cdp_driver import CdpDriver
+from checkpoint_assets.collection.browser.remote_source import RemoteSource
+from checkpoint_assets.collection.redaction import Redactor
 from checkpoint_assets.config import Browserbase
 from checkpoint_assets.model.enums import SessionState
 from checkpoint_assets.model.records import SessionManifest, encode_json
 from checkpoint_assets.testing.local_browserbase import Fault, LocalBrowserbase
-from checkpoint_assets_tests.collection.captures import check_readable
+from checkpoint_assets_tests.collection.captures import (
+    capture_settings,
+    check_readable,
+    scenario_on,
+)
 from checkpoint_assets_tests.collection.remote.collectors import RemoteCaptures
 from checkpoint_assets_tests.pages import HERMETIC, Pages
 
@@ -145,6 +157,54 @@ async def test_a_lost_socket_is_replaced_and_the_step_is_seen_again(
     assert ">b11</button>" in captures.html(manifest, 2)
     expected = {"width": 1280, "height": 800, "device_pixel_ratio": 1}
     assert all(captures.facts(manifest, n)["viewport"] == expected for n in range(3))
+
+
+class LosingBrowser(BrowserbaseBrowser):
+    """Its connection is lost between the second and the third step."""
+
+    def __init__(self, server: LocalBrowserbase, *more: Any) -> None:
+        super().__init__(*more)
+        self._server = server
+        self._steps = 0
+        self.contexts: list[BrowserContext] = []
+
+    async def new_context(self, **options: Any) -> BrowserContext:
+        self.contexts.append(await super().new_context(**options))
+        return self.contexts[-1]
+
+    async def reconnect(self) -> Page | None:
+        self._steps += 1
+        if self._steps == 3:
+            self._server.inject(Fault("reset", "cdp", method="Storage.getCookies"))
+            (context,) = self.contexts
+            with pytest.raises(PlaywrightError):
+                await context.cookies()
+            while context.browser and context.browser.is_connected():
+                await asyncio.sleep(0.01)
+        return await super().reconnect()
+
+
+async def test_a_socket_lost_between_two_steps_is_replaced_before_the_next_one(
+    pages: Pages, server: LocalBrowserbase
+):
+    url = pages.add("<button id=b onclick='this.textContent += 1'>b</button>")
+    click = {"click": "#b"}
+    scenario = scenario_on(pages, {"goto": url}, click, click, click, source="browserbase")
+    settings = capture_settings(pages, browserbase=Browserbase(keep_alive=True))
+    sessions = BrowserbaseSessions(settings, server.client())
+    async with CdpDriver(settings) as driver:
+        browser = LosingBrowser(server, "between", sessions, driver, settings, Redactor(()))
+        source = RemoteSource(scenario, browser, settings)
+        await source.connect()
+        steps = [step async for step in source.collect_stream()]
+        await source.disconnect()
+    await sessions.close()
+    found = [step.metadata["page"].get("reconnected") for step in steps]
+    assert found == [None, None, True, None]
+    assert b">b111</button>" in steps[3].artifacts["html"]
+    assert len({str(step.metadata["page"]["viewport"]) for step in steps}) == 1
+    assert source.remote["reconnected"] == 1
+    assert not server.live
 
 
 async def test_a_release_that_never_succeeds_is_said_and_made_good_by_the_sweep(

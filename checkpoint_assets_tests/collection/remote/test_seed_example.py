@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.async_api import async_playwright
 from playwright.sync_api import sync_playwright
 
+from checkpoint_assets import DataCollector as AsyncDataCollector
 from checkpoint_assets import SyncDataCollector as DataCollector
 from checkpoint_assets import SyncStorageManager
+from checkpoint_assets.model.records import SessionManifest, StepData
 from checkpoint_assets.testing.faulty_s3 import FaultyS3
 from checkpoint_assets.testing.local_browserbase import LocalBrowserbase
 from checkpoint_assets_tests.pages import Pages
@@ -32,9 +36,12 @@ def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FaultyS3
         yield s3
 
 
+RESULT = {"success": True, "message": "done", "action": "opened the page"}
+
+
 def test_the_example_line_for_line(bucket: FaultyS3, server: LocalBrowserbase, pages: Pages):
     here = pages.add("<title>videos</title><p>watch</p>")
-    stagehand_action_result = {"success": True, "message": "done", "action": "opened the page"}
+    stagehand_action_result = RESULT
     stagehand_task_id = "task-1"
     with server.client() as client, sync_playwright() as driver:
         browserbase_session = client.sessions.create()
@@ -54,6 +61,40 @@ def test_the_example_line_for_line(bucket: FaultyS3, server: LocalBrowserbase, p
         manifest = collector.close_session()
         collector.close()
         browser.close()
+    check(step_data, manifest, here)
+
+
+async def test_the_example_line_for_line_with_await(
+    bucket: FaultyS3, server: LocalBrowserbase, pages: Pages
+):
+    DataCollector = AsyncDataCollector  # noqa: N806 (the example's own name)
+    here = pages.add("<title>videos</title><p>watch</p>")
+    stagehand_action_result = RESULT
+    stagehand_task_id = "task-1"
+    async with server.async_client() as client, async_playwright() as driver:
+        browserbase_session = await client.sessions.create()
+        browserbase_session_id = browserbase_session.id
+        browser = await driver.chromium.connect_over_cdp(browserbase_session.connect_url)
+        await browser.contexts[0].pages[0].goto(here)
+
+        collector = DataCollector(storage_config={"type": "s3", "bucket": "checkpoints"})
+        await collector.configure_session(browserbase_session)
+        step_data = await collector.collect_step_data(
+            browserbase_session_id,
+            stagehand_task_id,
+            url="https://youtube.com",
+            action_data=stagehand_action_result
+        )  # fmt: skip
+
+        manifest = await collector.close_session()
+        await collector.close()
+        await browser.close()
+    # In a thread: blocking calls have no place in a running loop.
+    await asyncio.to_thread(check, step_data, manifest, here)
+
+
+def check(step_data: StepData, manifest: SessionManifest, here: str) -> None:
+    """The step is in the bucket, with all that the example has told of it."""
     session, step = step_data["session_id"], step_data["step_id"]
     assert step_data["url"] == here
     assert step_data["html_path"] == f"s3://checkpoints/{session}/{step}.html"
