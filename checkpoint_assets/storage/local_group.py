@@ -52,7 +52,7 @@ class _Order:
     objects: Sequence[NewObject]
     last: Callable[[Sequence[ObjectInfo]], NewObject] | None = None
     done: Future[list[ObjectInfo]] = field(default_factory=Future[list[ObjectInfo]])
-    files: list[_File] = field(default_factory=list[_File])
+    files: dict[str, _File] = field(default_factory=dict[str, _File])
     folders: set[int] = field(default_factory=set[int])
     error: Exception | None = None
     attempts: int = 0
@@ -75,17 +75,17 @@ class _Order:
                 self.error = error
 
     def drop(self) -> None:
-        for file in self.files:
+        for file in self.files.values():
             file.draft.drop()
 
     def answer(self, versioned: bool) -> None:
         """Tell the caller, unless there is more to do: something once more, or the last object."""
         error, files = self.error, self.files
-        self.files, self.error = [], None
+        self.files, self.error = {}, None
         self.folders.clear()
         self.attempts += 1
         if error is None:
-            self.stored += [_info(file, versioned) for file in files]
+            self.stored += [_info(files[new.key], versioned) for new in self.objects]
             if self.last is None:
                 self.done.set_result(self.stored)
             else:
@@ -166,14 +166,18 @@ class GroupWriter:
         versioned = self._versions.kept()
         with ExitStack() as opened:
             folders: dict[tuple[str, ...], int] = {}
+            for order in orders:
+                for new in order.objects:
+                    order.try_to(partial(self._open, order, new, folders, opened), new.key)
+
+            def write(one: tuple[_Order, NewObject]) -> None:
+                order, new = one
+                order.try_to(partial(self._draft, order, new, folders, versioned), new.key)
+
             try:
+                self._at_once(write, [(order, new) for order in orders for new in order.objects])
                 for order in orders:
-                    for new in order.objects:
-                        draft = partial(self._draft, order, new, folders, opened, versioned)
-                        order.try_to(draft, new.key)
-                self._sync_files(orders)
-                for order in orders:
-                    for file in order.files:
+                    for file in order.files.values():
                         order.try_to(partial(_publish, file), file.key)
             finally:
                 for order in orders:
@@ -182,28 +186,34 @@ class GroupWriter:
         for order in orders:
             order.answer(versioned)
 
-    def _draft(
+    def _open(
         self,
         order: _Order,
         new: NewObject,
         folders: dict[tuple[str, ...], int],
         opened: ExitStack,
+    ) -> None:
+        parts, _ = split_key(new.key)
+        if parts not in folders:
+            folders[parts] = opened.enter_context(self._folders.made(parts))
+        order.folders.add(folders[parts])
+
+    def _draft(
+        self,
+        order: _Order,
+        new: NewObject,
+        folders: dict[tuple[str, ...], int],
         versioned: bool,
     ) -> None:
         parts, name = split_key(new.key)
-        if parts not in folders:
-            folders[parts] = opened.enter_context(self._folders.made(parts))
         folder = folders[parts]
-        order.folders.add(folder)
         self._folders.check_case(folder, name, reading=False)
         if status_of(folder, name):
             raise Conflict(f"{new.key} exists", key=new.key)
         stamp = partial(self._stamp, self._versions.newest(new.key) if versioned else 0)
-        order.files.append(_File(new.key, name, Draft(folder, new.key, new.data, stamp)))
-
-    def _sync_files(self, orders: Sequence[_Order]) -> None:
-        files = [(order, file) for order in orders if not order.error for file in order.files]
-        self._at_once(lambda found: found[0].try_to(found[1].draft.sync, found[1].key), files)
+        draft = Draft(folder, new.key, new.data, stamp)
+        order.files[new.key] = _File(new.key, name, draft)
+        draft.sync()
 
     def _sync_folders(self, orders: Sequence[_Order]) -> None:
         # Also for those who met a file: if it has their own bytes, it has to be durable.
