@@ -5,8 +5,8 @@
 - A listing shows both. While the store is away a listing of one session shows what waits of it,
   unless the store is known to have steps of it; any other listing raises.
 - A read that gets no answer begins an outage, too: the next write need not find out by itself. For
-  as long as it has waited in vain, no other read waits: it is told at once. A store that takes no
-  writes may still answer reads, so the first read of an outage always asks.
+  as long as it has waited in vain, if that was long, no other read waits: it is told at once. A
+  store that takes no writes may still answer reads, so the first read of an outage always asks.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ from checkpoint_assets.storage.wrapper import WrappedStore
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+
+# A store that refuses is soon asked again; this many seconds it takes one that is silent.
+_LONG = 3.0
 
 
 class SpoolReadingStore(WrappedStore):
@@ -111,7 +114,8 @@ class SpoolReadingStore(WrappedStore):
             yield
         except StoreUnavailable as error:
             now = self._clock.monotonic()
-            self._silent_until = now + (now - asked)
+            if now - asked >= _LONG:
+                self._silent_until = now + (now - asked)
             self.away(error)
             raise
 

@@ -10,6 +10,7 @@ import pytest
 from checkpoint_assets.model.clock import system_clock
 from checkpoint_assets.model.errors import Conflict, NotFound, StoreUnavailable
 from checkpoint_assets.storage.completeness import incomplete_steps
+from checkpoint_assets.storage.retrying import RetryPolicy
 from checkpoint_assets.storage.storage_manager import StorageManager
 from checkpoint_assets.testing.faulty_s3 import Fault
 from checkpoint_assets_tests.storage.spool_case import (
@@ -94,7 +95,8 @@ async def test_what_is_only_in_s3_raises_during_the_outage(spool_site: SpoolSite
 async def test_one_read_waits_for_a_store_that_is_silent_and_the_next_ones_do_not(
     spool_site: SpoolSite,
 ) -> None:
-    manager = spool_site.manager(clock=system_clock)
+    patient = RetryPolicy(attempts=1, deadline=3.2)
+    manager = spool_site.manager(clock=system_clock, retry=patient)
     await store_step(manager)
     await store_step(manager, "s2")
     spool_site.server.inject(Fault("hang", times=None))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Dialog, Page, expect
+from playwright.async_api import Error as PlaywrightError
 
 from checkpoint_assets.collection.browser.local_chromium import LocalChromium
 from checkpoint_assets.storage.storage_manager import StorageManager
@@ -80,9 +82,15 @@ async def test_the_attacks_are_real(
 ) -> None:
     assert len(PAGES) >= 25
     context = await browser.new_context()
-    page = await context.new_page()
-    page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
+
+    async def dismiss(dialog: Dialog) -> None:
+        with contextlib.suppress(PlaywrightError):  # the page that asked has gone on
+            await dialog.dismiss()
+
     for number in range(len(PAGES)):
+        # A page of its own for each: what one does while it is left is not the next one's.
+        page = await context.new_page()
+        page.on("dialog", dismiss)
         url = pages.add(f"<!DOCTYPE html>{attack(number, listener.url)}", f"/attack-{number}")
         await page.goto(url, wait_until="commit")
         await asyncio.sleep(0.05)
