@@ -254,14 +254,17 @@ async def _write_artifacts(
 
 async def _refuse_other_commit(store: Store, key: str, data: bytes, conflict: Conflict) -> None:
     """Raises the conflict, unless the record that is there commits what ours would."""
-    try:
-        theirs = parse_record(await store.get(key), key)
-    except NotFound:
-        # Deleted since: what the step was cannot be told any more, and ours is not there.
-        raise conflict from None
-    ours = parse_record(data, key)
-    if _content(theirs) != _content(ours):
-        raise conflict
+    for _ in range(_ATTEMPTS):
+        try:
+            theirs = parse_record(await store.get(key), key)
+        except NotFound:
+            # Ceph shows nothing for a moment while one of many writers takes its version back.
+            continue
+        if _content(theirs) == _content(parse_record(data, key)):
+            return
+        break
+    # Also where it was deleted since: what the step was cannot be told, and ours is not there.
+    raise conflict
 
 
 def _content(record: CommitRecord) -> dict[str, Any]:
